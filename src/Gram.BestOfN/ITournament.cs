@@ -1,0 +1,22 @@
+using Gram.Reward.Judging;
+
+namespace Gram.BestOfN;
+
+/// <summary>One comparison made: indices of the two answers, the first's score, and the round.</summary>
+public sealed record Comparison(int A, int B, double ScoreA, int Round);
+
+/// <summary>A tournament's outcome.</summary>
+/// <param name="Best">Index of the best answer.</param>
+/// <param name="Ranking">Indices, best first.</param>
+/// <param name="Scores">Each answer's mean score over its comparisons (½ where it had none).</param>
+/// <param name="Comparisons">Every comparison made, in order.</param>
+public sealed record TournamentResult(int Best, IReadOnlyList<int> Ranking, IReadOnlyList<double> Scores, IReadOnlyList<Comparison> Comparisons);
+
+/// <summary>Ranks answers to a question by pairwise judgements.</summary>
+public interface ITournament
+{
+    /// <summary>Its name: linear, knockout, …</summary>
+    string Name { get; }
+    /// <summary>Ranks the answers of many questions at once, so that each round of all of them is judged as one batch.</summary>
+    Task<IReadOnlyList<TournamentResult>> RankAsync(IPairJudge judge, IReadOnlyList<(string Question, IReadOnlyList<string> Answers)> items, CancellationToken cancellationToken = default);
+}

@@ -1,0 +1,18 @@
+using Microsoft.Extensions.Configuration;
+
+namespace Gram.Models.Generation;
+
+/// <summary>How tokens are drawn. Log-probs are always those of logits / temperature, filtered and renormalised.</summary>
+public sealed record SamplingOptions
+{
+    /// <summary>Most new tokens of a response.</summary>
+    [ConfigurationKeyName("max_new_tokens")] public int MaxNewTokens { get; init; } = 256;
+    /// <summary>Divides the logits; above 0.</summary>
+    [ConfigurationKeyName("temperature")] public double Temperature { get; init; } = 1.0;
+    /// <summary>Keeps the k likeliest tokens; 0 = all.</summary>
+    [ConfigurationKeyName("top_k")] public int TopK { get; init; }
+    /// <summary>Keeps the smallest set of likeliest tokens whose probability reaches p; 1 = all.</summary>
+    [ConfigurationKeyName("top_p")] public double TopP { get; init; } = 1.0;
+    /// <summary>Whether a filter is in force.</summary>
+    public bool Filters => TopK > 0 || TopP < 1.0;
+}
