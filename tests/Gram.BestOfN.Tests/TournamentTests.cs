@@ -1,0 +1,184 @@
+using Gram.Models;
+
+namespace Gram.BestOfN.Tests;
+
+public class TournamentTests
+{
+    public static TheoryData<string> Methods => new(Tournament.Names);
+
+    [Fact]
+    public async Task Linear_FourAnswers_BestMeetsNextOneByOne()
+    {
+        var judge = TestJudge.OfNumbers();
+
+        var result = await Rank("linear", judge, "1", "3", "2", "4");
+
+        result.Best.Should().Be(3);
+        result.Comparisons.Select(c => (c.A, c.B, c.Round)).Should().Equal((0, 1, 1), (1, 2, 2), (1, 3, 3));
+        result.Comparisons[1].ScoreA.Should().BeApproximately(1 / (1 + Math.Exp(-1)), 1e-12);
+        // 1 lost in round 3, 2 in round 2, 0 in round 1.
+        result.Ranking.Should().Equal(3, 1, 2, 0);
+        judge.Batches.Should().OnlyContain(batch => batch.Count == 1).And.HaveCount(3);
+    }
+
+    [Fact]
+    public async Task Knockout_FiveAnswers_NeighboursMeetAndTheOddOnePasses()
+    {
+        var judge = TestJudge.OfNumbers();
+
+        var result = await Rank("knockout", judge, "1", "3", "2", "5", "4");
+
+        result.Best.Should().Be(3);
+        result.Comparisons.Select(c => (c.A, c.B, c.Round)).Should().Equal((0, 1, 1), (2, 3, 1), (1, 3, 2), (3, 4, 3));
+        // 4 lost in round 3, 1 in round 2; in round 1 answer 0 lost by 2 points and answer 2 by 3.
+        result.Ranking.Should().Equal(3, 4, 1, 0, 2);
+        judge.Batches.Select(batch => batch.Count).Should().Equal(2, 1, 1);
+    }
+
+    [Fact]
+    public async Task Scores_AreMeansOverAnAnswersComparisons()
+    {
+        var judge = new TestJudge((a, b) => (a, b) switch { ("x", "y") => 0.25, ("y", "z") => 0.75, _ => double.NaN });
+
+        var result = await Rank("linear", judge, "x", "y", "z");
+
+        result.Scores.Should().Equal(0.25, 0.75, 0.25);
+        result.Best.Should().Be(1);
+    }
+
+    [Theory]
+    [MemberData(nameof(Methods))]
+    public async Task Rank_EqualScores_KeepsTheEarlierAnswer(string method)
+    {
+        var result = await Rank(method, new TestJudge((_, _) => 0.5), "d", "c", "b", "a", "e");
+
+        result.Best.Should().Be(0);
+        result.Scores.Should().AllBeEquivalentTo(0.5);
+        result.Ranking.Should().OnlyHaveUniqueItems().And.HaveCount(5);
+    }
+
+    [Theory]
+    [MemberData(nameof(Methods))]
+    public async Task Rank_IdenticalAnswers_AreJudgedOnce(string method)
+    {
+        var judge = TestJudge.OfNumbers();
+
+        var result = await Rank(method, judge, "1", "2", "1", "2", "1");
+
+        result.Comparisons.Should().ContainSingle().Which.Should().Match<Comparison>(c => c.A == 0 && c.B == 1);
+        result.Best.Should().Be(1);
+        result.Ranking.Should().Equal(1, 3, 0, 2, 4);
+        result.Scores[3].Should().Be(result.Scores[1]);
+        result.Scores[4].Should().Be(result.Scores[0]);
+    }
+
+    [Theory]
+    [MemberData(nameof(Methods))]
+    public async Task Rank_OneAnswer_NeedsNoJudge(string method)
+    {
+        var judge = TestJudge.OfNumbers();
+
+        var result = await Rank(method, judge, "7");
+
+        result.Should().BeEquivalentTo(new TournamentResult(0, [0], [0.5], []));
+        judge.Batches.Should().BeEmpty();
+    }
+
+    [Theory]
+    [MemberData(nameof(Methods))]
+    public async Task Rank_NAnswers_TakesNMinusOneComparisonsAndFindsTheBest(string method)
+    {
+        for (var n = 1; n <= 20; n++)
+        {
+            var judge = TestJudge.OfNumbers();
+            var answers = Shuffled(n, seed: (ulong)n);
+
+            var result = await Rank(method, judge, answers);
+
+            result.Comparisons.Should().HaveCount(n - 1);
+            answers[result.Best].Should().Be($"{n - 1}");
+            result.Ranking.Should().BeEquivalentTo(Enumerable.Range(0, n));
+            result.Ranking[0].Should().Be(result.Best);
+            judge.Batches.Should().HaveCount(method == "linear" ? n - 1 : (int)Math.Ceiling(Math.Log2(n)));
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Methods))]
+    public async Task Rank_PermutedAnswers_FindsTheSameBest(string method)
+    {
+        for (var seed = 0UL; seed < 30; seed++)
+        {
+            var answers = Shuffled(11, seed);
+            var result = await Rank(method, TestJudge.OfNumbers(), answers);
+            answers[result.Best].Should().Be("10");
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Methods))]
+    public async Task Rank_TransitiveJudge_LoserNeverRanksAboveWhoBeatIt(string method)
+    {
+        for (var seed = 0UL; seed < 30; seed++)
+        {
+            var result = await Rank(method, TestJudge.OfNumbers(), Shuffled(9, seed));
+            var place = result.Ranking.Select((answer, rank) => (answer, rank)).ToDictionary(x => x.answer, x => x.rank);
+            foreach (var (a, b, scoreA, _) in result.Comparisons)
+                (place[a] < place[b]).Should().Be(scoreA >= 0.5);
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Methods))]
+    public async Task RankAsync_ManyItems_JudgesEachRoundOfAllAsOneBatchAndKeepsOrder(string method)
+    {
+        var judge = TestJudge.OfNumbers();
+        (string, IReadOnlyList<string>)[] items = [("q0", ["1", "2"]), ("q1", ["9"]), ("q2", ["5", "4", "3", "6"])];
+
+        var results = await Tournament.ByName(method).RankAsync(judge, items);
+
+        results.Select(result => result.Best).Should().Equal(1, 0, 3);
+        judge.Batches.Select(batch => batch.Count).Should().Equal(method == "linear" ? [2, 1, 1] : [3, 1]);
+        judge.Batches[0].Select(pair => pair.Question).Distinct().Should().Equal("q0", "q2");
+    }
+
+    [Fact]
+    public async Task RankAsync_ItemWithoutAnswers_NamesTheItem()
+    {
+        var act = () => new LinearTournament().RankAsync(TestJudge.OfNumbers(), [("q", ["1"]), ("q", [])]);
+        (await act.Should().ThrowAsync<GramException>()).WithMessage("item 2 has no answers*");
+    }
+
+    [Fact]
+    public async Task RankAsync_Cancelled_Stops()
+    {
+        using var source = new CancellationTokenSource();
+        var judge = new TestJudge((_, _) =>
+        {
+            source.Cancel();
+            return 1;
+        });
+
+        var act = () => new LinearTournament().RankAsync(judge, [("q", ["1", "2", "3"])], source.Token);
+
+        await act.Should().ThrowAsync<OperationCanceledException>();
+        judge.Batches.Should().HaveCount(1);
+    }
+
+    [Fact]
+    public void ByName_UnknownMethod_ListsTheKnownOnes()
+    {
+        var act = () => Tournament.ByName("swiss");
+        act.Should().Throw<GramException>().WithMessage("*swiss*linear, knockout*");
+    }
+
+    private static async Task<TournamentResult> Rank(string method, TestJudge judge, params string[] answers) =>
+        (await Tournament.ByName(method).RankAsync(judge, [("question", answers)]))[0];
+
+    private static string[] Shuffled(int n, ulong seed)
+    {
+        var answers = Enumerable.Range(0, n).Select(i => $"{i}").ToArray();
+        new RandomSource(seed).Shuffle(answers);
+        return answers;
+    }
+}
