@@ -7,8 +7,31 @@ namespace Gram.Models.Native;
 public static class Aten
 {
     /// <summary>Attention with grouped key-value heads. q [rows, heads, t, d]; k, v [rows, kvHeads, s, d].</summary>
-    public static Tensor ScaledDotProductAttention(Tensor q, Tensor k, Tensor v, Tensor? mask, bool causal, double? scale = null) => throw new NotImplementedException();
+    /// <param name="q">[rows, heads, t, d] queries.</param>
+    /// <param name="k">[rows, kvHeads, s, d] keys; kvHeads divides heads.</param>
+    /// <param name="v">[rows, kvHeads, s, d] values.</param>
+    /// <param name="mask">Added to the scores (or bool, true = attend), broadcast to [rows, heads, t, s]; null = none.</param>
+    /// <param name="causal">Upper-left causal mask; not together with a mask.</param>
+    /// <param name="scale">Multiplies the scores; default 1/√d.</param>
+    /// <returns>[rows, heads, t, d].</returns>
+    public static Tensor ScaledDotProductAttention(Tensor q, Tensor k, Tensor v, Tensor? mask, bool causal, double? scale = null) =>
+        new DispatcherCall(stackalloc ulong[8])
+            .Add(q).Add(k).Add(v).AddOptional(mask).Add(0.0).Add(causal).AddOptional(scale).Add(true)
+            .Tensor("aten::scaled_dot_product_attention");
 
-    /// <summary>One in-place fused AdamW step (aten::_fused_adamw_) over equally long lists of float32 tensors; steps are float32 scalars.</summary>
-    public static void FusedAdamW(IReadOnlyList<Tensor> parameters, IReadOnlyList<Tensor> grads, IReadOnlyList<Tensor> expAvgs, IReadOnlyList<Tensor> expAvgSqs, IReadOnlyList<Tensor> steps, double lr, double beta1, double beta2, double weightDecay, double eps) => throw new NotImplementedException();
+    /// <summary>Rows of an embedding, [..., width]; its gradient is dense.</summary>
+    public static Tensor Embedding(Tensor weight, Tensor ids) =>
+        new DispatcherCall(stackalloc ulong[5]).Add(weight).Add(ids).Add(-1L).Add(false).Add(false).Tensor("aten::embedding");
+
+    /// <summary>One in-place fused AdamW step (aten::_fused_adamw_) over equally long lists of float32 tensors; steps are float32 scalars, already counting this step.</summary>
+    public static void FusedAdamW(IReadOnlyList<Tensor> parameters, IReadOnlyList<Tensor> grads, IReadOnlyList<Tensor> expAvgs, IReadOnlyList<Tensor> expAvgSqs, IReadOnlyList<Tensor> steps, double lr, double beta1, double beta2, double weightDecay, double eps)
+    {
+        if (parameters.Count == 0) return;
+        using var noGrad = torch.no_grad();
+        new DispatcherCall(stackalloc ulong[15])
+            .Add(parameters).Add(grads).Add(expAvgs).Add(expAvgSqs).Add([]).Add(steps)
+            .Add(lr).Add(beta1).Add(beta2).Add(weightDecay).Add(eps)
+            .Add(false).Add(false).AddNull().AddNull() // amsgrad, maximize, grad_scale, found_inf
+            .Run("aten::_fused_adamw_");
+    }
 }

@@ -1,0 +1,43 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Gram.Models.Native;
+
+/// <summary>
+/// A linear layer whose weight lies in oneDNN's own order: two to four times as fast as a plain one for few rows on a CPU.
+/// Inference only; the weight is a copy, to be packed again when it changes.
+/// </summary>
+public sealed class PackedLinear : IDisposable
+{
+    private readonly Tensor weight;
+    private readonly Tensor? bias;
+
+    /// <summary>Packs a weight [out, in] (float32 or bfloat16, on the CPU) for inputs of about this many rows.</summary>
+    public PackedLinear(Tensor weight, Tensor? bias = null, int rows = 1)
+    {
+        using var noGrad = torch.no_grad();
+        using var dense = weight.detach().contiguous();
+        this.weight = new DispatcherCall(stackalloc ulong[2]).Add(dense).AddOptional((long?)rows).Tensor("mkldnn::_reorder_linear_weight").DetachFromDisposeScope();
+        this.bias = bias?.detach().DetachFromDisposeScope();
+    }
+
+    /// <summary>x [..., in] to [..., out].</summary>
+    public unsafe Tensor Forward(Tensor x)
+    {
+        ReadOnlySpan<byte> none = "none\0"u8;
+        var biasHandle = bias?.Handle ?? 0;
+        fixed (byte* activation = none)
+        {
+            Shim.Check(Shim.LinearPointwise(x.Handle, weight.Handle, bias is null ? null : &biasHandle, activation, null, 0, null, out var result), "linear_pointwise");
+            GC.KeepAlive(x);
+            return Tensor.UnsafeCreateTensor(result);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        weight.Dispose();
+        bias?.Dispose();
+    }
+}
