@@ -1,0 +1,343 @@
+using System.ComponentModel;
+using System.ComponentModel.DataAnnotations;
+using System.Globalization;
+using Gram.Models.Generation;
+using Gram.Training.Optimisation;
+using Microsoft.Extensions.Configuration;
+
+namespace Gram.Ppo;
+
+/// <summary>Where advantages come from.</summary>
+public enum Advantage
+{
+    /// <summary>Generalised advantage estimation with a value model.</summary>
+    Gae,
+    /// <summary>Reward-to-go minus the greedy response's reward; no value model.</summary>
+    Remax,
+}
+
+/// <summary>What a sample is judged against.</summary>
+public enum Reference
+{
+    /// <summary>The current policy's greedy answer, decoded with the samples.</summary>
+    Greedy,
+    /// <summary>The starting policy's greedy answer, made once and kept.</summary>
+    Initial,
+    /// <summary>The prompt row's own answer.</summary>
+    Dataset,
+}
+
+/// <summary>What becomes of the judge's score p.</summary>
+public enum RewardTransform
+{
+    /// <summary>2p − 1.</summary>
+    Centered,
+    /// <summary>log p − log(1 − p), clipped.</summary>
+    Logit,
+    /// <summary>p.</summary>
+    Probability,
+}
+
+/// <summary>Where the pull towards the reference policy acts.</summary>
+public enum KlIn
+{
+    /// <summary>In the reward of every token.</summary>
+    Reward,
+    /// <summary>As a term of the loss.</summary>
+    Loss,
+}
+
+/// <summary>Whose weights the value head stands on.</summary>
+public enum ValueModelKind
+{
+    /// <summary>A copy of the initial policy with weights of its own.</summary>
+    Separate,
+}
+
+/// <summary>
+/// A PPO run's settings, under LLaMA-Factory's and TRL's names. A micro-batch has per_device_train_batch_size
+/// responses, a mini-batch (one optimiser step) gradient_accumulation_steps of those, a rollout (one PPO step)
+/// ppo_buffer_size of these.
+/// </summary>
+public sealed record PpoOptions : IValidatableObject
+{
+    /// <summary>The policy: a Hugging Face directory.</summary>
+    [ConfigurationKeyName("model_name_or_path"), Description("policy to train: a Hugging Face directory")]
+    public string ModelNameOrPath { get; init; } = "";
+
+    /// <summary>The reference policy; empty: the initial policy.</summary>
+    [ConfigurationKeyName("ref_model"), Description("reference policy of the KL term (default: the initial policy)")]
+    public string? RefModel { get; init; }
+
+    /// <summary>The judge: a GRAM checkpoint. The run is given a judge; this key is for whoever makes it.</summary>
+    [ConfigurationKeyName("reward_model"), Description("GRAM checkpoint that judges")]
+    public string? RewardModel { get; init; }
+
+    /// <summary>Training prompts: names in dataset_info.json, or a file. For whoever reads them.</summary>
+    [ConfigurationKeyName("dataset"), Description("training prompts: names in dataset_info.json, or a file")]
+    public string? Dataset { get; init; }
+
+    /// <summary>Folder of dataset_info.json.</summary>
+    [ConfigurationKeyName("dataset_dir"), Description("folder of dataset_info.json")]
+    public string DatasetDir { get; init; } = "data";
+
+    /// <summary>Held-out prompts: names in dataset_info.json, or a file.</summary>
+    [ConfigurationKeyName("eval_dataset"), Description("held-out prompts: names in dataset_info.json, or a file")]
+    public string? EvalDataset { get; init; }
+
+    /// <summary>Most prompts taken from a set; null: all.</summary>
+    [ConfigurationKeyName("max_samples"), Description("most prompts taken from each set"), Range(1, int.MaxValue)]
+    public int? MaxSamples { get; init; }
+
+    /// <summary>Chat template's name, "none" for raw text; null: the checkpoint's own, raw text where it has none.</summary>
+    [ConfigurationKeyName("template"), Description("chat template of the prompts: a name, or none for raw text (default: the checkpoint's own)")]
+    public string? Template { get; init; }
+
+    /// <summary>Passed to the chat template; null: its default.</summary>
+    [ConfigurationKeyName("enable_thinking"), Description("whether the chat template opens a think block (default: off)")]
+    public bool? EnableThinking { get; init; } = false;
+
+    /// <summary>Run directory.</summary>
+    [ConfigurationKeyName("output_dir"), Description("run directory: metrics, checkpoints, samples and the final model")]
+    public string OutputDir { get; init; } = "saves/ppo";
+
+    /// <summary>"true": the newest checkpoint of output_dir, from the beginning where there is none; or a checkpoint's directory.</summary>
+    [ConfigurationKeyName("resume_from_checkpoint"), Description("true (the newest checkpoint in output_dir) or a checkpoint directory")]
+    public string? ResumeFromCheckpoint { get; init; }
+
+    /// <summary>Seed of every draw.</summary>
+    [ConfigurationKeyName("seed"), Description("seed of every random draw")]
+    public int Seed { get; init; } = 42;
+
+    /// <summary>auto, cpu or cuda:N.</summary>
+    [ConfigurationKeyName("device"), Description("auto, cpu or cuda:N")]
+    public string Device { get; init; } = "auto";
+
+    /// <summary>Compute dtype: auto (float32 on a CPU, bfloat16 on CUDA), float32 or bfloat16. Weights and moments of the optimiser are float32 always.</summary>
+    [ConfigurationKeyName("dtype"), Description("compute dtype; optimised weights and moments are float32 always"), AllowedValues("auto", "float32", "bfloat16")]
+    public string DType { get; init; } = "auto";
+
+    /// <summary>PPO steps (rollouts); 0: by num_train_epochs.</summary>
+    [ConfigurationKeyName("max_steps"), Description("PPO steps, one rollout each; 0: by num_train_epochs"), Range(0, int.MaxValue)]
+    public int MaxSteps { get; init; }
+
+    /// <summary>Passes over the prompts where max_steps is 0.</summary>
+    [ConfigurationKeyName("num_train_epochs"), Description("passes over the prompts where max_steps is 0"), Range(0.0, 1e6)]
+    public double NumTrainEpochs { get; init; } = 1;
+
+    /// <summary>Responses of one forward and backward.</summary>
+    [ConfigurationKeyName("per_device_train_batch_size"), Description("responses of a micro-batch: one forward and backward"), Range(1, int.MaxValue)]
+    public int PerDeviceTrainBatchSize { get; init; } = 4;
+
+    /// <summary>Micro-batches of one optimiser step.</summary>
+    [ConfigurationKeyName("gradient_accumulation_steps"), Description("micro-batches of a mini-batch: one optimiser step"), Range(1, int.MaxValue)]
+    public int GradientAccumulationSteps { get; init; } = 1;
+
+    /// <summary>Mini-batches of one rollout.</summary>
+    [ConfigurationKeyName("ppo_buffer_size"), Description("mini-batches of a rollout: one PPO step"), Range(1, int.MaxValue)]
+    public int PpoBufferSize { get; init; } = 4;
+
+    /// <summary>Rows decoded at once, in rollouts and evaluation.</summary>
+    [ConfigurationKeyName("per_device_eval_batch_size"), Description("rows decoded at once, in rollouts and evaluation"), Range(1, int.MaxValue)]
+    public int PerDeviceEvalBatchSize { get; init; } = 64;
+
+    /// <summary>Sampled responses of a prompt; a rollout's responses are a multiple of it.</summary>
+    [ConfigurationKeyName("num_samples"), Description("sampled responses of a prompt (k)"), Range(1, 1024)]
+    public int NumSamples { get; init; } = 1;
+
+    /// <summary>Most new tokens of a response.</summary>
+    [ConfigurationKeyName("max_new_tokens"), Description("most new tokens of a response"), Range(1, int.MaxValue)]
+    public int MaxNewTokens { get; init; } = 256;
+
+    /// <summary>Divides the logits, in sampling and in every log-prob.</summary>
+    [ConfigurationKeyName("temperature"), Description("divides the logits, in sampling and in every log-prob"), Range(1e-3, 100)]
+    public double Temperature { get; init; } = 1;
+
+    /// <summary>Keeps the k likeliest tokens; 0: all.</summary>
+    [ConfigurationKeyName("top_k"), Description("samples among the k likeliest tokens; 0: all"), Range(0, int.MaxValue)]
+    public int TopK { get; init; }
+
+    /// <summary>Keeps the likeliest tokens up to this probability; 1: all.</summary>
+    [ConfigurationKeyName("top_p"), Description("samples among the likeliest tokens up to this probability; 1: all"), Range(1e-6, 1)]
+    public double TopP { get; init; } = 1;
+
+    /// <summary>What samples are judged against.</summary>
+    [ConfigurationKeyName("reference"), Description("what a sample is judged against: greedy, initial or dataset")]
+    public Reference Reference { get; init; } = Reference.Greedy;
+
+    /// <summary>From the judge's score to a reward.</summary>
+    [ConfigurationKeyName("reward_transform"), Description("from the judge's score p to a reward: centered 2p − 1, logit, or probability p")]
+    public RewardTransform RewardTransform { get; init; } = RewardTransform.Centered;
+
+    /// <summary>Bound of the logit transform.</summary>
+    [ConfigurationKeyName("reward_clip"), Description("bound of the logit transform"), Range(1e-3, 100)]
+    public double RewardClip { get; init; } = 5;
+
+    /// <summary>Divides rewards by their running root mean square; null: on for centered and logit.</summary>
+    [ConfigurationKeyName("ppo_score_norm"), Description("divides rewards by their running root mean square (default: on for centered and logit)")]
+    public bool? PpoScoreNorm { get; init; }
+
+    /// <summary>Whitens the rewards of all tokens, mean kept.</summary>
+    [ConfigurationKeyName("ppo_whiten_rewards"), Description("whitens token rewards, mean kept (gae only)")]
+    public bool PpoWhitenRewards { get; init; }
+
+    /// <summary>Gives text that imitates the judge prompt's markers the lowest reward.</summary>
+    [ConfigurationKeyName("marker_penalty"), Description("lowest reward for text that imitates the judge prompt's markers")]
+    public bool MarkerPenalty { get; init; } = true;
+
+    /// <summary>Responses without an end token: keep, mask (no gradient), or "penalty c" (c replaces the reward).</summary>
+    [ConfigurationKeyName("truncation"), Description("responses without an end token: keep, mask (no gradient), or 'penalty c' (c replaces the reward)")]
+    [RegularExpression(@"keep|mask|penalty\s+[-+]?\d+(\.\d+)?", ErrorMessage = "truncation must be keep, mask or 'penalty c', for example 'penalty -1'")]
+    public string Truncation { get; init; } = "keep";
+
+    /// <summary>Where advantages come from.</summary>
+    [ConfigurationKeyName("advantage"), Description("gae (value model) or remax (greedy baseline)")]
+    public Advantage Advantage { get; init; } = Advantage.Gae;
+
+    /// <summary>Discount per token.</summary>
+    [ConfigurationKeyName("gamma"), Description("discount per token"), Range(0.0, 1.0)]
+    public double Gamma { get; init; } = 1;
+
+    /// <summary>GAE's λ.</summary>
+    [ConfigurationKeyName("lam"), Description("GAE's lambda"), Range(0.0, 1.0)]
+    public double Lam { get; init; } = 0.95;
+
+    /// <summary>Whose weights the value head stands on.</summary>
+    [ConfigurationKeyName("value_model"), Description("separate: a copy of the initial policy with weights of its own")]
+    public ValueModelKind ValueModel { get; init; } = ValueModelKind.Separate;
+
+    /// <summary>β, fixed, or the start of the adaptive one.</summary>
+    [ConfigurationKeyName("kl_coef"), Description("weight of the KL term, or its start where ppo_target is set"), Range(0.0, 1e3)]
+    public double KlCoef { get; init; } = 0.05;
+
+    /// <summary>KL in nats a response that an adaptive β steers to; null: β is fixed.</summary>
+    [ConfigurationKeyName("ppo_target"), Description("KL (nats a response) that an adaptive weight steers to (default: fixed weight)"), Range(1e-6, 1e6)]
+    public double? PpoTarget { get; init; }
+
+    /// <summary>Horizon of the adaptive β, in responses.</summary>
+    [ConfigurationKeyName("kl_horizon"), Description("horizon of the adaptive KL weight, in responses"), Range(1, int.MaxValue)]
+    public int KlHorizon { get; init; } = 10_000;
+
+    /// <summary>Where the KL term acts.</summary>
+    [ConfigurationKeyName("kl_in"), Description("where the KL term acts: reward or loss")]
+    public KlIn KlIn { get; init; } = KlIn.Reward;
+
+    /// <summary>Passes over a rollout.</summary>
+    [ConfigurationKeyName("ppo_epochs"), Description("passes over a rollout"), Range(1, 1000)]
+    public int PpoEpochs { get; init; } = 1;
+
+    /// <summary>Clip range of the ratio.</summary>
+    [ConfigurationKeyName("cliprange"), Description("clip range of the policy ratio"), Range(0.0, 1e6)]
+    public double Cliprange { get; init; } = 0.2;
+
+    /// <summary>Clip range of the value's change.</summary>
+    [ConfigurationKeyName("cliprange_value"), Description("clip range of the value's change"), Range(0.0, 1e6)]
+    public double CliprangeValue { get; init; } = 0.2;
+
+    /// <summary>Coefficient of the value loss.</summary>
+    [ConfigurationKeyName("vf_coef"), Description("coefficient of the value loss"), Range(0.0, 1e3)]
+    public double VfCoef { get; init; } = 0.1;
+
+    /// <summary>Coefficient of the entropy bonus.</summary>
+    [ConfigurationKeyName("entropy_coef"), Description("coefficient of the entropy bonus"), Range(0.0, 1e3)]
+    public double EntropyCoef { get; init; }
+
+    /// <summary>Policy's peak rate.</summary>
+    [ConfigurationKeyName("learning_rate"), Description("policy's peak learning rate"), Range(0.0, 1.0)]
+    public double LearningRate { get; init; } = 1e-6;
+
+    /// <summary>Value model's peak rate.</summary>
+    [ConfigurationKeyName("value_learning_rate"), Description("value model's peak learning rate"), Range(0.0, 1.0)]
+    public double ValueLearningRate { get; init; } = 1e-5;
+
+    /// <summary>Shape of both rates after warm-up.</summary>
+    [ConfigurationKeyName("lr_scheduler_type"), Description("shape of the learning rate after warm-up: cosine, linear or constant")]
+    public LrSchedulerType LrSchedulerType { get; init; } = LrSchedulerType.Cosine;
+
+    /// <summary>Share of optimiser steps spent in warm-up.</summary>
+    [ConfigurationKeyName("warmup_ratio"), Description("share of optimiser steps spent in warm-up"), Range(0.0, 1.0)]
+    public double WarmupRatio { get; init; } = 0.03;
+
+    /// <summary>Optimiser steps of warm-up; above 0 it wins over the ratio.</summary>
+    [ConfigurationKeyName("warmup_steps"), Description("optimiser steps of warm-up; above 0 it wins over warmup_ratio"), Range(0, int.MaxValue)]
+    public int WarmupSteps { get; init; }
+
+    /// <summary>AdamW's decay of the first moment.</summary>
+    [ConfigurationKeyName("adam_beta1"), Description("AdamW's decay of the first moment"), Range(0.0, 1.0)]
+    public double AdamBeta1 { get; init; } = 0.9;
+
+    /// <summary>AdamW's decay of the second moment.</summary>
+    [ConfigurationKeyName("adam_beta2"), Description("AdamW's decay of the second moment"), Range(0.0, 1.0)]
+    public double AdamBeta2 { get; init; } = 0.95;
+
+    /// <summary>AdamW's epsilon.</summary>
+    [ConfigurationKeyName("adam_epsilon"), Description("AdamW's epsilon"), Range(0.0, 1.0)]
+    public double AdamEpsilon { get; init; } = 1e-8;
+
+    /// <summary>Decoupled weight decay.</summary>
+    [ConfigurationKeyName("weight_decay"), Description("decoupled weight decay"), Range(0.0, 1.0)]
+    public double WeightDecay { get; init; }
+
+    /// <summary>Global gradient norm that is clipped to; 0: not clipped.</summary>
+    [ConfigurationKeyName("max_grad_norm"), Description("global gradient norm that is clipped to; 0: not clipped"), Range(0.0, 1e9)]
+    public double MaxGradNorm { get; init; } = 1;
+
+    /// <summary>k3 between new and old policy that ends a step's epochs early.</summary>
+    [ConfigurationKeyName("target_kl"), Description("KL of new against old policy (k3 a token) that ends a step's epochs early (default: never)"), Range(0.0, 1e6)]
+    public double? TargetKl { get; init; }
+
+    /// <summary>KL in nats a response against the reference that ends the run.</summary>
+    [ConfigurationKeyName("max_kl"), Description("KL against the reference (nats a response) that ends the run (default: none)"), Range(0.0, 1e6)]
+    public double? MaxKl { get; init; }
+
+    /// <summary>Skipped optimiser steps in a row that end the run.</summary>
+    [ConfigurationKeyName("max_skipped_steps"), Description("optimiser steps in a row that are not finite and end the run"), Range(1, int.MaxValue)]
+    public int MaxSkippedSteps { get; init; } = 5;
+
+    /// <summary>PPO steps between lines of metrics.</summary>
+    [ConfigurationKeyName("logging_steps"), Description("PPO steps between lines of metrics"), Range(1, int.MaxValue)]
+    public int LoggingSteps { get; init; } = 1;
+
+    /// <summary>PPO steps between evaluations; 0: only at the end.</summary>
+    [ConfigurationKeyName("eval_steps"), Description("PPO steps between evaluations on held-out prompts; 0: only at the end"), Range(0, int.MaxValue)]
+    public int EvalSteps { get; init; }
+
+    /// <summary>PPO steps between checkpoints; 0: none.</summary>
+    [ConfigurationKeyName("save_steps"), Description("PPO steps between checkpoints; 0: none"), Range(0, int.MaxValue)]
+    public int SaveSteps { get; init; }
+
+    /// <summary>Checkpoints kept; null: all.</summary>
+    [ConfigurationKeyName("save_total_limit"), Description("checkpoints kept (default: all)"), Range(1, int.MaxValue)]
+    public int? SaveTotalLimit { get; init; }
+
+    /// <summary>Responses of one rollout.</summary>
+    public int RolloutSize => PerDeviceTrainBatchSize * GradientAccumulationSteps * PpoBufferSize;
+
+    /// <summary>Prompts of one rollout.</summary>
+    public int PromptsPerStep => RolloutSize / NumSamples;
+
+    /// <summary>How responses are drawn.</summary>
+    public SamplingOptions Sampling => new() { MaxNewTokens = MaxNewTokens, Temperature = Temperature, TopK = TopK, TopP = TopP };
+
+    /// <summary>Whether rewards are divided by their running root mean square.</summary>
+    public bool NormalisesRewards => PpoScoreNorm ?? RewardTransform != RewardTransform.Probability;
+
+    /// <summary>Whether truncated responses get no gradient.</summary>
+    public bool MasksTruncated => Truncation == "mask";
+
+    /// <summary>What replaces a truncated response's reward, if anything.</summary>
+    public double? TruncationPenalty => Truncation.StartsWith("penalty", StringComparison.Ordinal)
+        ? double.Parse(Truncation.AsSpan("penalty".Length), NumberStyles.Float, CultureInfo.InvariantCulture)
+        : null;
+
+    /// <inheritdoc/>
+    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
+    {
+        if (RolloutSize % NumSamples != 0)
+            yield return new ValidationResult($"num_samples ({NumSamples}) must divide the rollout of per_device_train_batch_size × gradient_accumulation_steps × ppo_buffer_size = {RolloutSize} responses", ["num_samples"]);
+        if (ModelNameOrPath.Length == 0)
+            yield return new ValidationResult("model_name_or_path is not set: name the directory of the policy", ["model_name_or_path"]);
+        if (Advantage == Advantage.Remax && PpoWhitenRewards)
+            yield return new ValidationResult("ppo_whiten_rewards has no meaning with advantage: remax; leave it out", ["ppo_whiten_rewards"]);
+    }
+}
