@@ -2,12 +2,11 @@ using System.Text.Json.Nodes;
 
 namespace Gram.Models.Checkpoints;
 
-/// <summary>Llama 3's frequency scaling of rotary embeddings (rope_type "llama3").</summary>
-public sealed record RopeScaling(double Factor, double LowFreqFactor, double HighFreqFactor, int OriginalMaxPositionEmbeddings);
-
 /// <summary>A decoder's shape, as config.json states it (old hub style and transformers 5's rope_parameters).</summary>
 public sealed record ModelConfig
 {
+    private static readonly string[] Architectures = ["llama", "qwen2", "qwen3"];
+
     /// <summary>config.json's model_type: llama, qwen2 or qwen3.</summary>
     public required string ModelType { get; init; }
     /// <summary>Rows of the embedding.</summary>
@@ -34,8 +33,10 @@ public sealed record ModelConfig
     public RopeScaling? RopeScaling { get; init; }
     /// <summary>Whether the head is the embedding.</summary>
     public required bool TieWordEmbeddings { get; init; }
-    /// <summary>Whether q, k and v have biases.</summary>
+    /// <summary>Whether q, k and v have biases (Qwen2's always do).</summary>
     public bool AttentionBias { get; init; }
+    /// <summary>Standard deviation of random initial weights.</summary>
+    public double InitializerRange { get; init; } = 0.02;
     /// <summary>Begin-of-text id, if any.</summary>
     public int? BosTokenId { get; init; }
     /// <summary>Padding id, if any.</summary>
@@ -47,5 +48,125 @@ public sealed record ModelConfig
 
     /// <summary>Reads config.json and generation_config.json of a Hugging Face directory.</summary>
     /// <exception cref="GramException">A file is missing or wrong; the message names it.</exception>
-    public static ModelConfig Read(string directory) => throw new NotImplementedException();
+    public static ModelConfig Read(string directory)
+    {
+        var file = JsonFile.Read(Path.Combine(directory, "config.json"));
+        var type = file.Required("model_type", file.Text("model_type"));
+        if (!Architectures.Contains(type)) throw new GramException($"{file.Path}: model_type {type} is not supported ({string.Join(", ", Architectures)})");
+        RefuseWhatIsNotBuilt(file, type);
+
+        var hidden = file.Required("hidden_size", file.Integer("hidden_size"));
+        var heads = file.Required("num_attention_heads", file.Integer("num_attention_heads"));
+        var rope = file.Object("rope_parameters");
+        var generation = GenerationConfig.Read(directory);
+        var config = new ModelConfig
+        {
+            ModelType = type,
+            VocabSize = file.Required("vocab_size", file.Integer("vocab_size")),
+            HiddenSize = hidden,
+            IntermediateSize = file.Required("intermediate_size", file.Integer("intermediate_size")),
+            NumHiddenLayers = file.Required("num_hidden_layers", file.Integer("num_hidden_layers")),
+            NumAttentionHeads = heads,
+            NumKeyValueHeads = file.Integer("num_key_value_heads") ?? heads,
+            HeadDim = file.Integer("head_dim") ?? (heads > 0 ? hidden / heads : 0),
+            MaxPositionEmbeddings = file.Required("max_position_embeddings", file.Integer("max_position_embeddings")),
+            RmsNormEps = file.Number("rms_norm_eps") ?? 1e-6,
+            RopeTheta = rope?.Number("rope_theta") ?? file.Number("rope_theta") ?? 10_000,
+            RopeScaling = RopeScaling.Read(rope ?? file.Object("rope_scaling")),
+            TieWordEmbeddings = file.Flag("tie_word_embeddings") ?? false,
+            AttentionBias = type == "qwen2",
+            InitializerRange = file.Number("initializer_range") ?? 0.02,
+            BosTokenId = file.Integer("bos_token_id"),
+            PadTokenId = file.Integer("pad_token_id") ?? generation?.PadTokenId,
+            EosTokenIds = generation is { EosTokenIds.Count: > 0 } ? generation.EosTokenIds : file.Integers("eos_token_id") ?? [],
+            Raw = file.Root,
+        };
+        config.Validate(file.Path);
+        return config;
+    }
+
+    /// <summary>config.json of this shape, as the hub writes it (for models that were not read from one).</summary>
+    /// <param name="dtype">Stored dtype: float32, bfloat16 or float16.</param>
+    public JsonObject ToJson(string dtype = "float32")
+    {
+        var json = new JsonObject
+        {
+            ["architectures"] = new JsonArray(ModelType switch { "llama" => "LlamaForCausalLM", "qwen2" => "Qwen2ForCausalLM", _ => "Qwen3ForCausalLM" }),
+            ["attention_bias"] = AttentionBias,
+            ["attention_dropout"] = 0.0,
+            ["bos_token_id"] = BosTokenId,
+            ["eos_token_id"] = EosTokenIds switch { [] => null, [var one] => one, var several => new JsonArray([.. several.Select(id => (JsonNode)id)]) },
+            ["head_dim"] = HeadDim,
+            ["hidden_act"] = "silu",
+            ["hidden_size"] = HiddenSize,
+            ["initializer_range"] = InitializerRange,
+            ["intermediate_size"] = IntermediateSize,
+            ["max_position_embeddings"] = MaxPositionEmbeddings,
+            ["model_type"] = ModelType,
+            ["num_attention_heads"] = NumAttentionHeads,
+            ["num_hidden_layers"] = NumHiddenLayers,
+            ["num_key_value_heads"] = NumKeyValueHeads,
+            ["pad_token_id"] = PadTokenId,
+            ["rms_norm_eps"] = RmsNormEps,
+            ["rope_scaling"] = RopeScaling is not { } scaling ? null : new JsonObject
+            {
+                ["rope_type"] = "llama3",
+                ["factor"] = scaling.Factor,
+                ["low_freq_factor"] = scaling.LowFreqFactor,
+                ["high_freq_factor"] = scaling.HighFreqFactor,
+                ["original_max_position_embeddings"] = scaling.OriginalMaxPositionEmbeddings,
+            },
+            ["rope_theta"] = RopeTheta,
+            ["tie_word_embeddings"] = TieWordEmbeddings,
+            ["torch_dtype"] = dtype,
+            ["use_cache"] = true,
+            ["vocab_size"] = VocabSize,
+        };
+        return json;
+    }
+
+    /// <summary>Refuses settings that would change the numbers and are not built: never ignored in silence.</summary>
+    private static void RefuseWhatIsNotBuilt(JsonFile file, string type)
+    {
+        // Qwen's window holds only where use_sliding_window switches it on; Llama has none.
+        if (type != "llama" && file.Flag("use_sliding_window") == true && file.Integer("sliding_window") is { } window)
+            throw new GramException($"{file.Path}: use_sliding_window is true (sliding_window {window}), which is not supported: only full attention is");
+        if (file.Root["layer_types"] is JsonArray layers && layers.FirstOrDefault(layer => layer?.ToString() != "full_attention") is { } other)
+            throw new GramException($"{file.Path}: layer_types holds {other}, which is not supported: only full_attention is");
+        if (file.Text("hidden_act") is { } activation && activation != "silu")
+            throw new GramException($"{file.Path}: hidden_act {activation} is not supported: only silu is");
+        if (type != "qwen2" && file.Flag("attention_bias") == true)
+            throw new GramException($"{file.Path}: attention_bias true is not supported for {type}");
+        if (file.Flag("mlp_bias") == true)
+            throw new GramException($"{file.Path}: mlp_bias true is not supported");
+        if (file.Root["quantization_config"] is not null)
+            throw new GramException($"{file.Path}: quantization_config is not supported: name a checkpoint in float32, bfloat16 or float16");
+    }
+
+    private void Validate(string path)
+    {
+        Positive("vocab_size", VocabSize);
+        Positive("hidden_size", HiddenSize);
+        Positive("intermediate_size", IntermediateSize);
+        Positive("num_hidden_layers", NumHiddenLayers);
+        Positive("num_attention_heads", NumAttentionHeads);
+        Positive("num_key_value_heads", NumKeyValueHeads);
+        Positive("head_dim", HeadDim);
+        Positive("max_position_embeddings", MaxPositionEmbeddings);
+        Positive("rms_norm_eps", RmsNormEps);
+        Positive("rope_theta", RopeTheta);
+        if (NumAttentionHeads % NumKeyValueHeads != 0)
+            throw new GramException($"{path}: num_attention_heads {NumAttentionHeads} is not a multiple of num_key_value_heads {NumKeyValueHeads}");
+        if (Raw?["head_dim"] is null && HiddenSize % NumAttentionHeads != 0)
+            throw new GramException($"{path}: hidden_size {HiddenSize} is not a multiple of num_attention_heads {NumAttentionHeads}, and head_dim is missing");
+        if (HeadDim % 2 != 0)
+            throw new GramException($"{path}: head_dim {HeadDim} is odd: rotary embeddings need an even one");
+        if (EosTokenIds.Where(id => id < 0 || id >= VocabSize).Cast<int?>().FirstOrDefault() is { } id)
+            throw new GramException($"{path}: end token {id} is outside the vocabulary of {VocabSize}");
+
+        void Positive(string key, double value)
+        {
+            if (!(value > 0) || double.IsInfinity(value)) throw new GramException($"{path}: {key} is {value}, must be above 0");
+        }
+    }
 }
