@@ -5,7 +5,7 @@ namespace Gram.Pipes;
 /// <summary>A bounded pipe: work flows one way, a full pipe holds its writer back, and what is read is owned by the reader.</summary>
 /// <typeparam name="T">What flows. Disposable items pass by ownership: the writer gives them up, the reader disposes them.</typeparam>
 /// <param name="capacity">Most items in flight; at least 1.</param>
-public sealed class Pipe<T>(int capacity)
+public sealed class Pipe<T>(int capacity) : IDisposable
 {
     private readonly Channel<T> channel = Channel.CreateBounded<T>(new BoundedChannelOptions(capacity) { SingleReader = true });
 
@@ -20,4 +20,11 @@ public sealed class Pipe<T>(int capacity)
 
     /// <summary>Says that nothing more comes, because of an error if one is given.</summary>
     public void Complete(Exception? error = null) => channel.Writer.TryComplete(error);
+
+    /// <summary>Ends the pipe (waiting writers get a ChannelClosedException and keep their item) and disposes of what nobody took.</summary>
+    public void Dispose()
+    {
+        Complete();
+        while (channel.Reader.TryRead(out var item)) (item as IDisposable)?.Dispose();
+    }
 }
