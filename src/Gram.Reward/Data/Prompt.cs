@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using Gram.Models.Tokenization;
 
 namespace Gram.Reward.Data;
@@ -8,6 +9,39 @@ namespace Gram.Reward.Data;
 /// <param name="Reference">The row's own answer, if it has one (reference: dataset).</param>
 public sealed record Prompt(string? Text, IReadOnlyList<ChatMessage>? Messages = null, string? Reference = null)
 {
+    private const string DefaultTurnFormat = "{role}: {content}";
+
+    /// <summary>The row that the prompt came from, whose fields go with it into what is written; null where there was none.</summary>
+    public JsonObject? Row { get; init; }
+
     /// <summary>The judge's {question}: gram.md §1's rule for conversations.</summary>
-    public string Question => throw new NotImplementedException();
+    public string Question => QuestionAs(DefaultTurnFormat);
+
+    /// <summary>
+    /// The judge's {question} with another turn format (<see cref="Judging.GramConfig.TurnFormat"/>). One user turn is its
+    /// content; otherwise a leading system message as it is, then each turn in the format, blank lines between, ending with
+    /// the last user turn.
+    /// </summary>
+    public string QuestionAs(string turnFormat)
+    {
+        if (Messages is null) return Text ?? "";
+        if (Messages is [{ Role: "user" } only]) return only.Content;
+        var last = Messages.Count - 1;
+        while (last > 0 && Messages[last].Role != "user") last--;
+        return string.Join("\n\n", Messages.Take(last + 1).Select((message, i) => i == 0 && message.Role == "system"
+            ? message.Content
+            : turnFormat.Replace("{role}", RoleName(message.Role), StringComparison.Ordinal).Replace("{content}", message.Content, StringComparison.Ordinal)));
+    }
+
+    /// <summary>A conversation as a prompt: the plain text of a single user turn, the messages otherwise.</summary>
+    public static Prompt Of(IReadOnlyList<ChatMessage> messages, string? reference = null, JsonObject? row = null) =>
+        messages is [{ Role: "user" } only] ? new(only.Content, null, reference) { Row = row } : new(null, messages, reference) { Row = row };
+
+    private static string RoleName(string role) => role switch
+    {
+        "user" => "User",
+        "assistant" => "Assistant",
+        "system" => "System",
+        _ => role,
+    };
 }
