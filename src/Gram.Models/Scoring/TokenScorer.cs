@@ -1,4 +1,5 @@
 using Gram.Models.Transformer;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Gram.Models.Scoring;
@@ -6,15 +7,90 @@ namespace Gram.Models.Scoring;
 /// <summary>Float32 log-probs and entropies of response tokens.</summary>
 /// <param name="LogProbs">[rows, responseTokens] log-prob of each token under softmax(logits / temperature), renormalised over kept sets where there are any; 0 outside the mask.</param>
 /// <param name="Entropy">[rows, responseTokens] entropy in nats of that distribution; 0 outside the mask.</param>
-public sealed record TokenScores(Tensor LogProbs, Tensor Entropy);
+public sealed record TokenScores(Tensor LogProbs, Tensor Entropy) : IDisposable
+{
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        LogProbs.Dispose();
+        Entropy.Dispose();
+    }
+}
 
 /// <summary>Scores response tokens under a model, with gradients where they are enabled.</summary>
 public static class TokenScorer
 {
+    /// <summary>Elements of a float32 block of [tokens, vocab]: bounds what the entropy's temporaries take.</summary>
+    private const long BlockElements = 1 << 22;
+
     /// <summary>Scores a batch. The head runs only where a response token is predicted.</summary>
-    public static TokenScores Score(CausalLM model, SequenceBatch batch, double temperature) => throw new NotImplementedException();
+    /// <param name="model">The model.</param>
+    /// <param name="batch">Prompts and responses.</param>
+    /// <param name="temperature">Divides the logits, in float32, as when the tokens were drawn.</param>
+    /// <param name="withEntropyGradient">Whether a gradient flows through the entropy too (an entropy bonus needs it).</param>
+    public static TokenScores Score(CausalLM model, SequenceBatch batch, double temperature, bool withEntropyGradient = false)
+    {
+        using var scope = NewDisposeScope();
+        return Outside(scope, Score(model, model.Hidden(batch.Tokens), batch, temperature, withEntropyGradient));
+    }
+
     /// <summary>The same from hidden states [rows, tokens, hidden] already computed.</summary>
-    public static TokenScores Score(CausalLM model, Tensor hidden, SequenceBatch batch, double temperature) => throw new NotImplementedException();
+    public static TokenScores Score(CausalLM model, Tensor hidden, SequenceBatch batch, double temperature, bool withEntropyGradient = false)
+    {
+        using var scope = NewDisposeScope();
+        var flat = hidden.flatten(0, 1); // [rows · tokens, hidden]
+        var logProbs = zeros(batch.Rows * batch.ResponseLength, ScalarType.Float32, hidden.device);
+        var entropy = logProbs;
+        foreach (var group in batch.Groups)
+        {
+            var logits = model.Logits(flat.index_select(0, group.Positions)); // [tokens, vocab]: no row of it is padding
+            if (group.Kept is not null) logits = logits.gather(1, group.Kept).masked_fill(group.KeptPadding!, float.NegativeInfinity);
+            var scores = Score(logits, group.Targets, temperature, withEntropyGradient);
+            logProbs = logProbs.scatter(0, group.Slots, scores.LogProbs);
+            entropy = entropy.scatter(0, group.Slots, scores.Entropy);
+        }
+        return Outside(scope, new TokenScores(logProbs.view(batch.Rows, batch.ResponseLength), entropy.view(batch.Rows, batch.ResponseLength)));
+    }
+
+    /// <summary>Log-prob of one column a row, and the row's entropy, both [tokens]: log softmax(logits / temperature) in float32.</summary>
+    /// <param name="logits">[tokens, columns]; −∞ takes a column out.</param>
+    /// <param name="targets">[tokens] int64 columns.</param>
+    /// <param name="temperature">Divides the logits.</param>
+    /// <param name="withEntropyGradient">Whether a gradient flows through the entropy too.</param>
+    public static TokenScores Score(Tensor logits, Tensor targets, double temperature, bool withEntropyGradient = false)
+    {
+        using var scope = NewDisposeScope();
+        var (tokens, columns) = (logits.size(0), logits.size(1));
+        var block = Math.Max(1, BlockElements / columns);
+        List<Tensor> logProbs = [], entropies = [];
+        foreach (var (rows, rowTargets) in logits.split(block).Zip(targets.split(block)))
+        {
+            using var inner = NewDisposeScope();
+            // Autograd keeps only log_softmax's result: one float32 [tokens, columns].
+            var all = (temperature == 1 ? rows.to_type(ScalarType.Float32) : rows.to_type(ScalarType.Float32) / temperature).log_softmax(1);
+            logProbs.Add(all.gather(1, rowTargets.unsqueeze(1)).squeeze(1).MoveToOuterDisposeScope());
+            entropies.Add(Entropy(withEntropyGradient ? all : all.detach()).MoveToOuterDisposeScope());
+        }
+        return Outside(scope, new TokenScores(cat(logProbs), cat(entropies)));
+    }
+
     /// <summary>Hidden states at the predicting positions, [rows, responseTokens, hidden] (for value heads too).</summary>
-    public static Tensor Gather(Tensor hidden, SequenceBatch batch) => throw new NotImplementedException();
+    public static Tensor Gather(Tensor hidden, SequenceBatch batch)
+    {
+        using var scope = NewDisposeScope();
+        return hidden.flatten(0, 1).index_select(0, batch.FlatPositions).view(batch.Rows, batch.ResponseLength, -1).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>−Σ p·log p; a column of log-prob −∞ adds nothing.</summary>
+    private static Tensor Entropy(Tensor logProbs)
+    {
+        using var scope = NewDisposeScope();
+        return (logProbs.exp() * logProbs.masked_fill(logProbs.isneginf(), 0)).sum(1).neg().MoveToOuterDisposeScope();
+    }
+
+    private static TokenScores Outside(DisposeScope scope, TokenScores scores)
+    {
+        scope.MoveToOuter(scores.LogProbs, scores.Entropy);
+        return scores;
+    }
 }
