@@ -1,45 +1,193 @@
-using Gram.Models.Transformer;
+using Gram.Models;
+using Gram.Models.Checkpoints;
+using Gram.Models.Native;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Gram.Training.Optimisation;
 
-/// <summary>AdamW's constants.</summary>
-public sealed record AdamWOptions
-{
-    /// <summary>Decay of the first moment.</summary>
-    public double Beta1 { get; init; } = 0.9;
-    /// <summary>Decay of the second moment.</summary>
-    public double Beta2 { get; init; } = 0.999;
-    /// <summary>Added to the root of the second moment.</summary>
-    public double Epsilon { get; init; } = 1e-8;
-    /// <summary>Decoupled weight decay; biases and norm weights are excluded, as in transformers.</summary>
-    public double WeightDecay { get; init; }
-    /// <summary>Gradients are scaled down to this global norm; 0 = not clipped.</summary>
-    public double MaxGradNorm { get; init; } = 1.0;
-}
-
 /// <summary>
-/// Fused AdamW over float32 master weights. Where the parameters themselves are float32 they are the masters; bf16
-/// parameters are a compute copy, refreshed from the masters after each step.
+/// Fused AdamW over float32 master weights. Where the parameters themselves are float32 they are the masters, and their
+/// gradients the sums; bf16 parameters are a compute copy, refreshed from the masters after each step.
 /// </summary>
 public sealed class AdamW : IDisposable
 {
+    private readonly AdamWOptions options;
+    private readonly Weight[] weights;
+
     /// <summary>Owns moments (and masters where needed) for these parameters by name.</summary>
-    public AdamW(IReadOnlyDictionary<string, Tensor> parameters, AdamWOptions options) => throw new NotImplementedException();
+    /// <param name="parameters">Leaves that require gradients, by Hugging Face name.</param>
+    /// <param name="options">The constants.</param>
+    /// <param name="masters">Float32 weights that parameters of another dtype are a rounded copy of; stepped in place, not owned. Without them masters start from the rounded values.</param>
+    public AdamW(IReadOnlyDictionary<string, Tensor> parameters, AdamWOptions options, IReadOnlyDictionary<string, Tensor>? masters = null)
+    {
+        this.options = options;
+        using var scope = NewDisposeScope();
+        using var noGrad = no_grad();
+        weights = [.. parameters.Select(parameter => new Weight(parameter.Key, parameter.Value, masters?[parameter.Key]))];
+        Masters = weights.ToDictionary(weight => weight.Name, weight => weight.Master);
+    }
+
     /// <summary>Float32 weights by name: what checkpoints store.</summary>
-    public IReadOnlyDictionary<string, Tensor> Masters => throw new NotImplementedException();
+    public IReadOnlyDictionary<string, Tensor> Masters { get; }
+
     /// <summary>Adds the parameters' gradients to the float32 sums and clears them; call after each backward.</summary>
-    public void Accumulate() => throw new NotImplementedException();
+    public void Accumulate()
+    {
+        using var scope = NewDisposeScope();
+        foreach (var weight in weights) weight.Accumulate();
+    }
+
     /// <summary>Global norm of the gradient sums.</summary>
-    public double GradNorm() => throw new NotImplementedException();
-    /// <summary>Clips, steps at this rate and clears the sums. Returns the norm before clipping; a norm that is not finite changes nothing but clears the sums.</summary>
-    public double Step(double learningRate) => throw new NotImplementedException();
+    public double GradNorm()
+    {
+        using var scope = NewDisposeScope();
+        return Norm([.. weights.Select(weight => weight.Sum).OfType<Tensor>()]);
+    }
+
+    /// <summary>
+    /// Clips, steps at this rate and clears the sums. Returns the norm before clipping; a norm that is not finite changes
+    /// nothing but clears the sums. Parameters without a gradient are left as they are.
+    /// </summary>
+    public double Step(double learningRate)
+    {
+        using var scope = NewDisposeScope();
+        using var noGrad = no_grad();
+        var stepped = weights.Select(weight => (Weight: weight, Sum: weight.Sum)).Where(item => item.Sum is not null).Select(item => (item.Weight, Sum: item.Sum!)).ToArray();
+        var norm = Norm([.. stepped.Select(item => item.Sum)]);
+        if (double.IsFinite(norm))
+        {
+            // torch.nn.utils.clip_grad_norm_: g ← g · min(1, max_norm / (norm + 1e-6))
+            var coefficient = options.MaxGradNorm > 0 ? options.MaxGradNorm / (norm + 1e-6) : 1;
+            if (coefficient < 1)
+            {
+                foreach (var (_, sum) in stepped) sum.mul_(coefficient);
+            }
+            Step(learningRate, options.WeightDecay, [.. stepped.Where(item => item.Weight.Decays)]);
+            Step(learningRate, 0, [.. stepped.Where(item => !item.Weight.Decays)]);
+            foreach (var (weight, _) in stepped) weight.Refresh();
+        }
+        ZeroGrad();
+        return norm;
+    }
+
     /// <summary>Drops the gradient sums.</summary>
-    public void ZeroGrad() => throw new NotImplementedException();
-    /// <summary>Writes moments, step counts and masters to optimizer.safetensors under a prefix, in an existing directory.</summary>
-    public void Save(string directory, string name = "optimizer") => throw new NotImplementedException();
+    public void ZeroGrad()
+    {
+        foreach (var weight in weights) weight.Clear();
+    }
+
+    /// <summary>Writes moments, step counts and masters to optimizer.safetensors (or another name), in an existing directory.</summary>
+    public void Save(string directory, string name = "optimizer") =>
+        SafetensorsWriter.Write(PathOf(directory, name), weights.SelectMany(weight => weight.State));
+
     /// <summary>Restores what Save wrote, weights included.</summary>
-    public void Load(string directory, string name = "optimizer") => throw new NotImplementedException();
+    /// <exception cref="GramException">The file is missing or of another model.</exception>
+    public void Load(string directory, string name = "optimizer")
+    {
+        using var scope = NewDisposeScope();
+        using var noGrad = no_grad();
+        var path = PathOf(directory, name);
+        using var store = TensorStore.OpenFile(path);
+        foreach (var (key, tensor) in weights.SelectMany(weight => weight.State))
+        {
+            if (!store.Names.Contains(key)) throw new GramException($"{path}: '{key}' is missing; the checkpoint is of another model or of another kind of run");
+            if (!store.Shape(key).SequenceEqual(tensor.shape)) throw new GramException($"{path}: '{key}' has shape [{string.Join(", ", store.Shape(key))}], the model's is [{string.Join(", ", tensor.shape)}]; the checkpoint is of another model");
+            using var stored = store.Load(key);
+            tensor.copy_(stored);
+        }
+        foreach (var weight in weights) weight.Refresh();
+    }
+
     /// <inheritdoc/>
-    public void Dispose() { }
+    public void Dispose()
+    {
+        foreach (var weight in weights) weight.Dispose();
+    }
+
+    private static string PathOf(string directory, string name) => Path.Combine(directory, $"{name}.safetensors");
+
+    private static double Norm(Tensor[] sums)
+    {
+        if (sums.Length == 0) return 0;
+        using var noGrad = no_grad();
+        return stack(sums.Select(sum => linalg.vector_norm(sum))).norm().ToDouble();
+    }
+
+    private void Step(double learningRate, double weightDecay, (Weight Weight, Tensor Sum)[] items)
+    {
+        foreach (var (weight, _) in items) weight.StepCount.add_(1);
+        Aten.FusedAdamW(
+            [.. items.Select(item => item.Weight.Master)], [.. items.Select(item => item.Sum)],
+            [.. items.Select(item => item.Weight.ExpAvg)], [.. items.Select(item => item.Weight.ExpAvgSq)], [.. items.Select(item => item.Weight.StepCount)],
+            learningRate, options.Beta1, options.Beta2, weightDecay, options.Epsilon);
+    }
+
+    /// <summary>One parameter with its master, moments and gradient sum.</summary>
+    private sealed class Weight : IDisposable
+    {
+        private readonly Tensor parameter;
+        private readonly bool ownsMaster;
+        private Tensor? sum;
+
+        public Weight(string name, Tensor parameter, Tensor? master)
+        {
+            Name = name;
+            this.parameter = parameter;
+            ownsMaster = !IsMaster && master is null;
+            Master = IsMaster ? parameter : master ?? parameter.detach().to(ScalarType.Float32).DetachFromDisposeScope();
+            ExpAvg = zeros_like(Master, requires_grad: false).DetachFromDisposeScope();
+            ExpAvgSq = zeros_like(Master, requires_grad: false).DetachFromDisposeScope();
+            StepCount = zeros([], dtype: ScalarType.Float32, device: parameter.device).DetachFromDisposeScope();
+            // transformers' Trainer.get_decay_parameter_names
+            Decays = !name.Contains("bias", StringComparison.Ordinal) && !name.Contains("norm", StringComparison.Ordinal);
+        }
+
+        public string Name { get; }
+        public Tensor Master { get; }
+        public Tensor ExpAvg { get; }
+        public Tensor ExpAvgSq { get; }
+        public Tensor StepCount { get; }
+        public bool Decays { get; }
+
+        /// <summary>The float32 gradient sum, or null where no gradient came.</summary>
+        public Tensor? Sum => IsMaster ? parameter.grad : sum;
+
+        public IEnumerable<KeyValuePair<string, Tensor>> State =>
+        [
+            new($"master.{Name}", Master), new($"exp_avg.{Name}", ExpAvg), new($"exp_avg_sq.{Name}", ExpAvgSq), new($"step.{Name}", StepCount),
+        ];
+
+        private bool IsMaster => parameter.dtype == ScalarType.Float32;
+
+        /// <summary>Autograd itself sums float32 gradients; others would be summed in their own dtype.</summary>
+        public void Accumulate()
+        {
+            if (IsMaster || parameter.grad is not { } grad) return;
+            if (sum is null) sum = grad.to(ScalarType.Float32).DetachFromDisposeScope();
+            else sum.add_(grad);
+            parameter.grad = null;
+        }
+
+        public void Clear()
+        {
+            sum?.Dispose();
+            sum = null;
+            parameter.grad = null;
+        }
+
+        public void Refresh()
+        {
+            if (!IsMaster) parameter.copy_(Master);
+        }
+
+        public void Dispose()
+        {
+            sum?.Dispose();
+            if (ownsMaster) Master.Dispose();
+            ExpAvg.Dispose();
+            ExpAvgSq.Dispose();
+            StepCount.Dispose();
+        }
+    }
 }
