@@ -74,24 +74,28 @@ public sealed record PpoOptions : IValidatableObject
     public string? RewardModel { get; init; }
 
     /// <summary>Training prompts: names in dataset_info.json, or a file. For whoever reads them.</summary>
-    [ConfigurationKeyName("dataset"), Description("training prompts: names in dataset_info.json, or a file")]
-    public string? Dataset { get; init; }
+    [ConfigurationKeyName("dataset"), Description("training prompts: names in dataset_info.json, or files")]
+    public IReadOnlyList<string> Dataset { get; init; } = [];
 
     /// <summary>Folder of dataset_info.json.</summary>
     [ConfigurationKeyName("dataset_dir"), Description("folder of dataset_info.json")]
     public string DatasetDir { get; init; } = "data";
 
     /// <summary>Held-out prompts: names in dataset_info.json, or a file.</summary>
-    [ConfigurationKeyName("eval_dataset"), Description("held-out prompts: names in dataset_info.json, or a file")]
-    public string? EvalDataset { get; init; }
+    [ConfigurationKeyName("eval_dataset"), Description("held-out prompts: names in dataset_info.json, or files")]
+    public IReadOnlyList<string> EvalDataset { get; init; } = [];
+
+    /// <summary>Share (below 1) or number of training prompts held out where there is no eval_dataset.</summary>
+    [ConfigurationKeyName("val_size"), Description("prompts of the training set held out for evaluation: a share below 1, or a number"), Range(0.0, int.MaxValue)]
+    public double ValSize { get; init; }
 
     /// <summary>Most prompts taken from a set; null: all.</summary>
     [ConfigurationKeyName("max_samples"), Description("most prompts taken from each set"), Range(1, int.MaxValue)]
     public int? MaxSamples { get; init; }
 
-    /// <summary>Chat template's name, "none" for raw text; null: the checkpoint's own, raw text where it has none.</summary>
-    [ConfigurationKeyName("template"), Description("chat template of the prompts: a name, or none for raw text (default: the checkpoint's own)")]
-    public string? Template { get; init; }
+    /// <summary>Chat template's name; "none": raw text; "auto": the checkpoint's own, raw text where it has none.</summary>
+    [ConfigurationKeyName("template"), Description("chat template of the prompts: auto (the checkpoint's own, raw text where it has none), none, qwen3, llama3, …")]
+    public string Template { get; init; } = "auto";
 
     /// <summary>Passed to the chat template; null: its default.</summary>
     [ConfigurationKeyName("enable_thinking"), Description("whether the chat template opens a think block (default: off)")]
@@ -117,12 +121,12 @@ public sealed record PpoOptions : IValidatableObject
     [ConfigurationKeyName("dtype"), Description("compute dtype; optimised weights and moments are float32 always"), AllowedValues("auto", "float32", "bfloat16")]
     public string DType { get; init; } = "auto";
 
-    /// <summary>PPO steps (rollouts); 0: by num_train_epochs.</summary>
-    [ConfigurationKeyName("max_steps"), Description("PPO steps, one rollout each; 0: by num_train_epochs"), Range(0, int.MaxValue)]
-    public int MaxSteps { get; init; }
+    /// <summary>PPO steps (rollouts), instead of num_train_epochs where above 0.</summary>
+    [ConfigurationKeyName("max_steps"), Description("PPO steps, one rollout each, instead of num_train_epochs where above 0"), Range(-1, int.MaxValue)]
+    public int MaxSteps { get; init; } = -1;
 
-    /// <summary>Passes over the prompts where max_steps is 0.</summary>
-    [ConfigurationKeyName("num_train_epochs"), Description("passes over the prompts where max_steps is 0"), Range(0.0, 1e6)]
+    /// <summary>Passes over the prompts without max_steps.</summary>
+    [ConfigurationKeyName("num_train_epochs"), Description("passes over the prompts without max_steps"), Range(0.0, 1e6)]
     public double NumTrainEpochs { get; init; } = 1;
 
     /// <summary>Responses of one forward and backward.</summary>
