@@ -1,0 +1,109 @@
+using Gram.Models.Native;
+using TorchSharp;
+using static TorchSharp.torch;
+using F = TorchSharp.torch.nn.functional;
+
+namespace Gram.Models.Transformer;
+
+/// <summary>The matrix products of a block.</summary>
+internal interface IBlockLinears
+{
+    /// <summary>x [rows, t, hidden] to queries, keys and values [rows, t, heads · headDim].</summary>
+    (Tensor Q, Tensor K, Tensor V) Qkv(Tensor x);
+    /// <summary>Attention's output projection, [rows, t, hidden].</summary>
+    Tensor Output(Tensor x);
+    /// <summary>down(silu(gate(x)) · up(x)), [rows, t, hidden].</summary>
+    Tensor Mlp(Tensor x);
+}
+
+/// <summary>The weights as they are: differentiable, on any device.</summary>
+internal sealed class PlainLinears(IReadOnlyDictionary<string, Tensor> weights, string prefix) : IBlockLinears
+{
+    public Linear Q { get; } = new(weights, prefix + "self_attn.q_proj");
+    public Linear K { get; } = new(weights, prefix + "self_attn.k_proj");
+    public Linear V { get; } = new(weights, prefix + "self_attn.v_proj");
+    public Linear O { get; } = new(weights, prefix + "self_attn.o_proj");
+    public Linear Gate { get; } = new(weights, prefix + "mlp.gate_proj");
+    public Linear Up { get; } = new(weights, prefix + "mlp.up_proj");
+    public Linear Down { get; } = new(weights, prefix + "mlp.down_proj");
+
+    public (Tensor Q, Tensor K, Tensor V) Qkv(Tensor x) => (Q.Forward(x), K.Forward(x), V.Forward(x));
+    public Tensor Output(Tensor x) => O.Forward(x);
+
+    public Tensor Mlp(Tensor x)
+    {
+        using var gate = Gate.Forward(x);
+        using var activated = F.silu(gate);
+        using var up = Up.Forward(x);
+        using var inner = activated * up;
+        return Down.Forward(inner);
+    }
+}
+
+/// <summary>Packed copies for decoding: q, k, v in one product, gate and up in one.</summary>
+internal sealed class PackedLinears : IBlockLinears, IDisposable
+{
+    private readonly PackedLinear qkv, output, gateUp, down;
+    private readonly long queries, keys, inner;
+
+    public PackedLinears(PlainLinears plain)
+    {
+        using var noGrad = no_grad();
+        using var scope = NewDisposeScope();
+        qkv = Linear.Join(plain.Q, plain.K, plain.V).Pack();
+        output = plain.O.Pack();
+        gateUp = Linear.Join(plain.Gate, plain.Up).Pack();
+        down = plain.Down.Pack();
+        (queries, keys, inner) = (plain.Q.Weight.shape[0], plain.K.Weight.shape[0], plain.Gate.Weight.shape[0]);
+    }
+
+    public (Tensor Q, Tensor K, Tensor V) Qkv(Tensor x)
+    {
+        using var all = qkv.Forward(x);
+        return (all.narrow(-1, 0, queries), all.narrow(-1, queries, keys), all.narrow(-1, queries + keys, keys));
+    }
+
+    public Tensor Output(Tensor x) => output.Forward(x);
+
+    public Tensor Mlp(Tensor x)
+    {
+        using var both = gateUp.Forward(x);
+        using var gate = both.narrow(-1, 0, inner);
+        using var activated = F.silu(gate);
+        using var up = both.narrow(-1, inner, inner);
+        using var product = activated.mul_(up).alias();
+        return down.Forward(product);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        qkv.Dispose();
+        output.Dispose();
+        gateUp.Dispose();
+        down.Dispose();
+    }
+}
+
+/// <summary>A weight [out, in] and its bias [out], if any.</summary>
+internal readonly record struct Linear(Tensor Weight, Tensor? Bias)
+{
+    public Linear(IReadOnlyDictionary<string, Tensor> weights, string name)
+        : this(weights[name + ".weight"], weights.GetValueOrDefault(name + ".bias")) { }
+
+    public Tensor Forward(Tensor x) => F.linear(x, Weight, Bias);
+
+    public PackedLinear Pack() => new(Weight, Bias);
+
+    /// <summary>One linear that computes several.</summary>
+    public static Linear Join(params ReadOnlySpan<Linear> parts)
+    {
+        var (weights, biases) = (new List<Tensor>(), new List<Tensor>());
+        foreach (var part in parts)
+        {
+            weights.Add(part.Weight);
+            if (part.Bias is { } bias) biases.Add(bias);
+        }
+        return new(cat(weights), biases.Count > 0 ? cat(biases) : null);
+    }
+}

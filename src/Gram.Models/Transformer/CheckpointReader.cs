@@ -1,0 +1,44 @@
+using Gram.Models.Checkpoints;
+using Gram.Models.Transformer.Architectures;
+using static TorchSharp.torch;
+
+namespace Gram.Models.Transformer;
+
+/// <summary>Makes a model of a Hugging Face directory, refusing whatever would compute something else than the checkpoint's authors did.</summary>
+internal static class CheckpointReader
+{
+    public static CausalLM Read(string directory, ScalarType dtype, Device device)
+    {
+        var config = ModelConfig.Read(directory);
+        var architecture = Architecture.Of(config);
+        using var store = TensorStore.OpenDirectory(directory);
+        var expected = architecture.Parameters(config).ToList();
+        Check(directory, store, config, expected);
+        using var noGrad = no_grad();
+        return new CausalLM(config, expected.ToDictionary(
+            parameter => parameter.Name,
+            parameter => store.Load(parameter.Name, dtype, device).DetachFromDisposeScope()));
+    }
+
+    // All shapes first: an error should not come after minutes of reading.
+    private static void Check(string directory, TensorStore store, ModelConfig config, List<ParameterShape> expected)
+    {
+        var names = store.Names.ToHashSet();
+        foreach (var (name, shape) in expected)
+        {
+            if (!names.Contains(name))
+            {
+                throw new GramException($"{directory}: no .safetensors file holds {name}, which a {config.ModelType} model with this config.json needs");
+            }
+            var actual = store.Shape(name);
+            if (!actual.SequenceEqual(shape))
+            {
+                throw new GramException($"{store.FileOf(name)}: {name} has shape [{string.Join(", ", actual)}] where config.json implies [{string.Join(", ", shape)}]");
+            }
+        }
+        // A weight inside a block that goes unused (a bias, say) would change what the model computes. Old checkpoints store rotary frequencies.
+        names.ExceptWith(expected.Select(parameter => parameter.Name));
+        var unused = names.FirstOrDefault(name => name.StartsWith("model.layers.", StringComparison.Ordinal) && !name.EndsWith("rotary_emb.inv_freq", StringComparison.Ordinal));
+        if (unused is not null) throw new GramException($"{store.FileOf(unused)}: {unused} has no place in a {config.ModelType} model with this config.json");
+    }
+}

@@ -1,0 +1,35 @@
+using Gram.Models.Checkpoints;
+using Gram.Models.Transformer.Architectures;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Gram.Models.Transformer;
+
+/// <summary>Models that know nothing yet: normal weights, norms 1, biases 0.</summary>
+internal static class RandomWeights
+{
+    public static CausalLM Create(ModelConfig config, RandomSource random, ScalarType dtype, Device device)
+    {
+        var architecture = Architecture.Of(config);
+        var deviation = config.InitializerRange;
+        using var noGrad = no_grad();
+        return new CausalLM(config, architecture.Parameters(config).ToDictionary(parameter => parameter.Name, Draw));
+
+        Tensor Draw(ParameterShape parameter)
+        {
+            using var scope = NewDisposeScope();
+            var (name, shape) = parameter;
+            var values = name.EndsWith(".bias", StringComparison.Ordinal) ? zeros(shape, ScalarType.Float32)
+                : shape.Length == 1 ? ones(shape, ScalarType.Float32)
+                : tensor(Normal(shape[0] * shape[1])).reshape(shape);
+            return values.to(dtype, device).DetachFromDisposeScope();
+        }
+
+        float[] Normal(long count)
+        {
+            var values = new float[count];
+            foreach (ref var value in values.AsSpan()) value = (float)(random.NextGaussian() * deviation);
+            return values;
+        }
+    }
+}
