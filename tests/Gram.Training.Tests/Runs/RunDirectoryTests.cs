@@ -1,0 +1,162 @@
+using System.Text.Json.Nodes;
+using Gram.Models;
+using Gram.Training.Runs;
+
+namespace Gram.Training.Tests.Runs;
+
+public sealed class RunDirectoryTests : IDisposable
+{
+    private readonly TemporaryDirectory directory = new();
+
+    private string Run => directory.File("run");
+
+    public void Dispose() => directory.Dispose();
+
+    [Fact]
+    public void Log_EachStep_IsOneJsonLineThatIsOnDiskAtOnce()
+    {
+        using var run = RunDirectory.Open(Run);
+        run.Log(1, new Dictionary<string, double> { ["loss"] = 0.5, ["learning_rate"] = 1e-5 });
+        run.Log(2, new Dictionary<string, double> { ["loss"] = double.NaN });
+
+        Lines().Should().Equal("""{"step":1,"loss":0.5,"learning_rate":1E-05}""", """{"step":2,"loss":"NaN"}""");
+    }
+
+    [Fact]
+    public void SaveCheckpoint_HoldsStateHistoryAndWhatFillWrote()
+    {
+        using var run = RunDirectory.Open(Run);
+        run.Log(3, new Dictionary<string, double> { ["loss"] = 0.25 });
+
+        run.SaveCheckpoint(3, new JsonObject { ["max_steps"] = 9 }, checkpoint => File.WriteAllText(Path.Combine(checkpoint, "weights"), "w"));
+
+        var latest = RunDirectory.LatestCheckpoint(Run)!;
+        Path.GetFileName(latest).Should().Be("checkpoint-3");
+        File.ReadAllText(Path.Combine(latest, "weights")).Should().Be("w");
+        var state = RunDirectory.ReadState(latest);
+        ((int)state["global_step"]!).Should().Be(3);
+        ((int)state["max_steps"]!).Should().Be(9);
+        ((double)state["log_history"]![0]!["loss"]!).Should().Be(0.25);
+        File.Exists(Path.Combine(Run, "trainer_state.json")).Should().BeTrue();
+    }
+
+    [Fact]
+    public void SaveCheckpoint_BeyondTheLimit_DeletesTheOldest()
+    {
+        using var run = RunDirectory.Open(Run);
+        foreach (var step in new[] { 8, 9, 10, 11 }) run.SaveCheckpoint(step, [], _ => { }, saveTotalLimit: 2);
+
+        Directory.GetDirectories(Run).Select(Path.GetFileName).Should().BeEquivalentTo("checkpoint-10", "checkpoint-11");
+    }
+
+    [Fact]
+    public void SaveCheckpoint_FillFails_LeavesNothingHalfWritten()
+    {
+        using var run = RunDirectory.Open(Run);
+        run.SaveCheckpoint(1, [], _ => { });
+
+        run.Invoking(r => r.SaveCheckpoint(2, [], _ => throw new InvalidOperationException())).Should().Throw<InvalidOperationException>();
+
+        Directory.GetDirectories(Run).Select(Path.GetFileName).Should().Equal("checkpoint-1");
+    }
+
+    [SkippableFact]
+    public void SaveCheckpoint_DiskFull_StopsTheRunAndNamesTheLastGoodCheckpoint()
+    {
+        Skip.IfNot(File.Exists("/dev/full"), "needs /dev/full");
+        using var run = RunDirectory.Open(Run);
+        run.SaveCheckpoint(1, [], _ => { });
+
+        run.Invoking(r => r.SaveCheckpoint(2, [], _ =>
+            {
+                using var full = new FileStream("/dev/full", FileMode.Open, FileAccess.Write, FileShare.None, bufferSize: 0);
+                full.WriteByte(1);
+            }))
+            .Should().Throw<RunStoppedException>().WithMessage("*disk is full*checkpoint-1*");
+    }
+
+    [Fact]
+    public void LatestCheckpoint_IgnoresUnfinishedOnes()
+    {
+        using (var run = RunDirectory.Open(Run)) run.SaveCheckpoint(5, [], _ => { });
+        Directory.CreateDirectory(Path.Combine(Run, "checkpoint-7"));
+        Directory.CreateDirectory(Path.Combine(Run, "checkpoint-9.123.tmp"));
+        File.WriteAllText(Path.Combine(Run, "checkpoint-9.123.tmp", "trainer_state.json"), "{}");
+
+        Path.GetFileName(RunDirectory.LatestCheckpoint(Run)).Should().Be("checkpoint-5");
+        RunDirectory.LatestCheckpoint(directory.File("absent")).Should().BeNull();
+    }
+
+    [Fact]
+    public void Open_Resuming_TruncatesTheLogToTheStepAndKeepsHistory()
+    {
+        using (var run = RunDirectory.Open(Run))
+        {
+            for (var step = 1; step <= 4; step++) run.Log(step, new Dictionary<string, double> { ["loss"] = step });
+        }
+        File.AppendAllText(Path.Combine(Run, "trainer_log.jsonl"), """{"step":5,"lo""");
+
+        using (var run = RunDirectory.Open(Run, resumeStep: 2))
+        {
+            run.Log(3, new Dictionary<string, double> { ["loss"] = 30 });
+            run.SaveCheckpoint(3, [], _ => { });
+        }
+
+        Lines().Should().Equal("""{"step":1,"loss":1}""", """{"step":2,"loss":2}""", """{"step":3,"loss":30}""");
+        RunDirectory.ReadState(RunDirectory.LatestCheckpoint(Run)!)["log_history"]!.AsArray().Should().HaveCount(3);
+    }
+
+    [Fact]
+    public void Open_NewRunInTheFolderOfAnother_StartsAnew()
+    {
+        using (var run = RunDirectory.Open(Run))
+        {
+            run.Log(1, new Dictionary<string, double>());
+            run.SaveCheckpoint(1, [], _ => { });
+        }
+
+        using (RunDirectory.Open(Run)) { }
+
+        Lines().Should().BeEmpty();
+        RunDirectory.LatestCheckpoint(Run).Should().BeNull();
+        Directory.GetFiles(Run, "events.out.tfevents.*").Should().ContainSingle();
+    }
+
+    [Fact]
+    public void Open_FolderOfAnotherRunNotToBeReplaced_SaysWhatToDo()
+    {
+        using (var run = RunDirectory.Open(Run)) run.SaveCheckpoint(1, [], _ => { });
+
+        FluentActions.Invoking(() => RunDirectory.Open(Run, overwrite: false)).Should().Throw<GramException>().WithMessage("*overwrite_output_dir*");
+        RunDirectory.LatestCheckpoint(Run).Should().NotBeNull();
+    }
+
+    [Fact]
+    public void Open_WhereNothingCanBeWritten_IsOneLine()
+    {
+        var file = directory.File("file");
+        File.WriteAllText(file, "");
+
+        FluentActions.Invoking(() => RunDirectory.Open(Path.Combine(file, "run"))).Should().Throw<GramException>().Which.Message.Should().Contain(file).And.NotContain("\n");
+    }
+
+    [Fact]
+    public void ResumeFrom_TrueDirectoryOrNothing()
+    {
+        RunDirectory.ResumeFrom("true", Run).Should().BeNull("there is none yet");
+        using (var run = RunDirectory.Open(Run)) run.SaveCheckpoint(4, [], _ => { });
+        var checkpoint = Path.Combine(Run, "checkpoint-4");
+
+        RunDirectory.ResumeFrom("true", Run).Should().Be(checkpoint);
+        RunDirectory.ResumeFrom(checkpoint, "elsewhere").Should().Be(checkpoint);
+        RunDirectory.ResumeFrom("false", Run).Should().BeNull();
+        RunDirectory.ResumeFrom(null, Run).Should().BeNull();
+        FluentActions.Invoking(() => RunDirectory.ResumeFrom(directory.Path, Run)).Should().Throw<GramException>().WithMessage("*resume_from_checkpoint*");
+    }
+
+    private string[] Lines()
+    {
+        using var file = new StreamReader(new FileStream(Path.Combine(Run, "trainer_log.jsonl"), FileMode.Open, FileAccess.Read, FileShare.ReadWrite));
+        return file.ReadToEnd().Split('\n', StringSplitOptions.RemoveEmptyEntries);
+    }
+}
