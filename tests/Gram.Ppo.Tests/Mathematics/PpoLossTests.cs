@@ -74,7 +74,7 @@ public sealed class PpoLossTests : IDisposable
 
     [SkippableTheory, Trait("Category", Goldens.Category)]
     [InlineData("f32", 3e-6, 1e-5)]
-    [InlineData("f64", 1e-7, 1e-7)] // The reference itself holds a few float32 factors.
+    [InlineData("f64", 3e-6, 1e-5)] // The reference took its log-probs from logits: float32 rounding is in these too.
     public void Losses_Goldens_EqualTrl(string type, double tolerance, double ratioTolerance)
     {
         var json = Goldens.Json("rl", "ppo_loss", "ppo_loss.json");
