@@ -4,7 +4,7 @@ namespace Gram.Pipes;
 
 /// <summary>A bounded pipe: work flows one way, a full pipe holds its writer back, and what is read is owned by the reader.</summary>
 /// <typeparam name="T">What flows. Disposable items pass by ownership: the writer gives them up, the reader disposes them.</typeparam>
-/// <param name="capacity">Most items in flight; at least 1.</param>
+/// <param name="capacity">Most items in flight.</param>
 public sealed class Pipe<T>(int capacity) : IDisposable
 {
     private readonly Channel<T> channel = Channel.CreateBounded<T>(new BoundedChannelOptions(capacity) { SingleReader = true });
