@@ -1,1 +1,4 @@
-return 0;
+using Gram.Host.Hosting;
+
+LibtorchChoice.Apply(args);
+return await Application.RunAsync(args);

@@ -1,0 +1,24 @@
+using Gram.Host.Configuration;
+
+namespace Gram.Host.Commands;
+
+/// <summary>A command: its words, its options records and its job.</summary>
+/// <param name="Name">One word or two.</param>
+/// <param name="Summary">What it does, in a sentence.</param>
+/// <param name="Example">A command line that works.</param>
+/// <param name="Job">The <see cref="Hosting.IJob"/> that it runs.</param>
+/// <param name="Records">Records of its own keys; those of every command come after them.</param>
+internal sealed record Command(string Name, string Summary, string Example, Type Job, params OptionRecord[] Records)
+{
+    /// <summary>Whether it runs without arguments; otherwise that prints its help.</summary>
+    public bool RunsBare { get; init; }
+
+    /// <summary>Whether LLaMA-Factory's training keys without effect here are accepted.</summary>
+    public bool Trains { get; init; }
+
+    /// <summary>All its options records.</summary>
+    public IReadOnlyList<OptionRecord> Options => [.. Records, typeof(CommonOptions)];
+
+    /// <summary>All its keys.</summary>
+    public OptionSchema Schema => new(Options, Trains);
+}

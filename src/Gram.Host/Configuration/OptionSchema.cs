@@ -1,0 +1,91 @@
+using System.Collections;
+using System.Reflection;
+using Microsoft.Extensions.Configuration;
+
+namespace Gram.Host.Configuration;
+
+/// <summary>An options record of a command. Its keys carry the prefix, so that one record can serve two parts of a command.</summary>
+internal sealed record OptionRecord(Type Type, string Prefix = "")
+{
+    public static implicit operator OptionRecord(Type type) => new(type);
+}
+
+/// <summary>The keys of a command: those of its options records, read from their attributes.</summary>
+internal sealed class OptionSchema
+{
+    /// <summary>Short forms of keys.</summary>
+    private static readonly Dictionary<string, string> Aliases = new(StringComparer.OrdinalIgnoreCase) { ["model"] = "model_name_or_path" };
+
+    private readonly Dictionary<string, List<OptionKey>> byName = new(StringComparer.OrdinalIgnoreCase);
+
+    /// <summary>Reads the records' keys; where two records share a key, both get its value and the first one's words describe it.</summary>
+    public OptionSchema(IEnumerable<OptionRecord> records, bool acceptsLlamaFactory = false)
+    {
+        AcceptsLlamaFactory = acceptsLlamaFactory;
+        foreach (var key in records.SelectMany(KeysOf))
+        {
+            if (byName.TryGetValue(key.Name, out var keys)) keys.Add(key);
+            else byName.Add(key.Name, [key]);
+        }
+    }
+
+    /// <summary>The keys, in the records' order.</summary>
+    public IEnumerable<OptionKey> Keys => byName.Values.Select(keys => keys[0]);
+
+    /// <summary>Whether LLaMA-Factory's keys without effect here are accepted, with a note.</summary>
+    public bool AcceptsLlamaFactory { get; }
+
+    /// <summary>A key by its name or short form, or null.</summary>
+    public OptionKey? Find(string name) => All(name) is [var first, ..] ? first : null;
+
+    /// <summary>A key as each of its records has it.</summary>
+    public IReadOnlyList<OptionKey> All(string name) => byName.GetValueOrDefault(Canonical(name)) ?? [];
+
+    /// <summary>The key that a name or short form stands for.</summary>
+    public string Canonical(string name) => Aliases.TryGetValue(name, out var full) && byName.ContainsKey(full) ? full : name;
+
+    /// <summary>The keys of one options record, those of records inside it included.</summary>
+    public static IEnumerable<OptionKey> KeysOf(OptionRecord record) => KeysOf(Activator.CreateInstance(record.Type)!, record.Prefix);
+
+    /// <summary>Fills an options record: <paramref name="value"/> gives (true, value) for the keys that are set.</summary>
+    public static object Bind(OptionRecord options, Func<OptionKey, (bool Set, object? Value)> value)
+    {
+        var record = Activator.CreateInstance(options.Type)!;
+        Fill(record, options.Prefix, value);
+        return record;
+    }
+
+    private static void Fill(object record, string prefix, Func<OptionKey, (bool Set, object? Value)> value)
+    {
+        foreach (var property in Properties(record.GetType()))
+        {
+            if (KeyName(property) is { } name)
+            {
+                if (value(new OptionKey(prefix + name, property, property.GetValue(record))) is (true, var set)) property.SetValue(record, set);
+            }
+            else if (IsRecord(property))
+            {
+                // A copy: the default may be shared.
+                var inner = Activator.CreateInstance(property.PropertyType)!;
+                foreach (var copied in Properties(property.PropertyType)) copied.SetValue(inner, copied.GetValue(property.GetValue(record) ?? inner));
+                Fill(inner, prefix, value);
+                property.SetValue(record, inner);
+            }
+        }
+    }
+
+    private static IEnumerable<OptionKey> KeysOf(object record, string prefix) =>
+        from property in Properties(record.GetType())
+        from key in KeyName(property) is { } name ? [new OptionKey(prefix + name, property, property.GetValue(record))]
+            : IsRecord(property) ? KeysOf(property.GetValue(record) ?? Activator.CreateInstance(property.PropertyType)!, prefix)
+            : Enumerable.Empty<OptionKey>()
+        select key;
+
+    private static IEnumerable<PropertyInfo> Properties(Type type) => type.GetProperties(BindingFlags.Public | BindingFlags.Instance).Where(property => property.CanWrite);
+
+    private static string? KeyName(PropertyInfo property) => property.GetCustomAttribute<ConfigurationKeyNameAttribute>()?.Name;
+
+    private static bool IsRecord(PropertyInfo property) =>
+        property.PropertyType is { IsClass: true, IsAbstract: false } type && type != typeof(string) && !typeof(IEnumerable).IsAssignableFrom(type)
+        && type.GetConstructor(Type.EmptyTypes) is not null;
+}

@@ -1,0 +1,118 @@
+using System.ComponentModel.DataAnnotations;
+using Gram.Models;
+using Microsoft.Extensions.Configuration;
+using YamlDotNet.Core;
+using YamlDotNet.Serialization;
+
+namespace Gram.Host.Configuration;
+
+/// <summary>A command's configuration: defaults, then the YAML file, then the environment (GRAM_KEY), then the command line, checked whole before anything runs.</summary>
+internal sealed class Settings
+{
+    private const string EnvironmentPrefix = "GRAM_";
+    private readonly OptionSchema schema;
+    private readonly Dictionary<string, (IReadOnlyList<string> Texts, string Where)> values = new(StringComparer.OrdinalIgnoreCase);
+    private readonly List<string> notes = [];
+
+    /// <summary>Loads and checks the keys.</summary>
+    /// <param name="schema">The command's keys.</param>
+    /// <param name="arguments">Its command line.</param>
+    /// <param name="defaults">Values below the file's: those of the embedded demo.</param>
+    /// <exception cref="GramException">A key is unknown, or its value is not accepted.</exception>
+    public Settings(OptionSchema schema, CommandArguments arguments, IReadOnlyDictionary<string, string>? defaults = null)
+    {
+        this.schema = schema;
+        Read(InMemory(defaults ?? new Dictionary<string, string>()), "demo");
+        if (arguments.File is { } file) Read(Yaml(file), file);
+        Read(InMemory(FromEnvironment()), "environment");
+        Read(InMemory(arguments.Values), "command line");
+        if (schema.Keys.FirstOrDefault(key => key.IsRequired && Value(key) is null or "" or Array { Length: 0 }) is { } missing)
+        {
+            throw new GramException($"--{missing.Name} is needed: {missing.Description}");
+        }
+    }
+
+    /// <summary>Lines about keys that were accepted without effect.</summary>
+    public IReadOnlyList<string> Notes => notes;
+
+    /// <summary>Whether anything sets a key.</summary>
+    public bool Has(string key) => values.ContainsKey(schema.Canonical(key));
+
+    /// <summary>An options record with its keys bound and validated.</summary>
+    public T Get<T>(string prefix = "") => (T)Get(new OptionRecord(typeof(T), prefix));
+
+    /// <summary>An options record with its keys bound and validated.</summary>
+    public object Get(OptionRecord options)
+    {
+        var record = OptionSchema.Bind(options, key => (values.ContainsKey(key.Name), Value(key)));
+        var results = new List<ValidationResult>();
+        return Validator.TryValidateObject(record, new ValidationContext(record), results, validateAllProperties: true)
+            ? record
+            : throw new GramException(string.Join("; ", results.Select(result => result.ErrorMessage)));
+    }
+
+    /// <summary>Every key with the value that the run uses, as a YAML file that repeats it.</summary>
+    public string ToYaml() => new SerializerBuilder().Build().Serialize(schema.Keys.ToDictionary(key => key.Name, key => Plain(Value(key))));
+
+    private object? Value(OptionKey key) => values.TryGetValue(key.Name, out var set) ? OptionValue.Parse(key, set.Texts, set.Where) : key.Default;
+
+    private static object? Plain(object? value) => value switch
+    {
+        null or string or bool or int or long or ulong or double => value,
+        System.Collections.IEnumerable items => items.Cast<object>().Select(Plain).ToList(),
+        _ => OptionKey.Text(value),
+    };
+
+    private void Read(IConfigurationRoot source, string where)
+    {
+        foreach (var section in source.GetChildren())
+        {
+            IReadOnlyList<string> texts = section.Value is { } text ? [text]
+                : [.. section.GetChildren().Select(item => item.Value ?? throw new GramException($"{where}: '{section.Key}' holds a mapping; a value or a list of values is expected"))];
+            if (schema.All(section.Key) is [var key, ..] keys)
+            {
+                if (!key.IsList && key.ItemType != typeof(string) && texts is [] or [""]) continue; // "key:" in YAML sets nothing
+                foreach (var each in keys) OptionValue.Parse(each, texts, where);
+                values[key.Name] = (texts, where);
+            }
+            else if (schema.AcceptsLlamaFactory && LlamaFactoryKeys.TryAccept(section.Key, string.Join(",", texts), where, out var note))
+            {
+                if (note is not null) notes.Add(note);
+            }
+            else
+            {
+                throw Unknown(section.Key, where);
+            }
+        }
+    }
+
+    private GramException Unknown(string name, string where)
+    {
+        var known = schema.Keys.Select(key => key.Name).Concat(schema.AcceptsLlamaFactory ? LlamaFactoryKeys.Names : []);
+        return new GramException($"{where}: unknown key '{name}'; the nearest known one is '{NearestName.Of(name, known)}' (--help lists all)");
+    }
+
+    private static IConfigurationRoot Yaml(string file)
+    {
+        if (!File.Exists(file)) throw new GramException($"{file}: no such file; the first argument is a YAML file of keys");
+        try
+        {
+            return new ConfigurationBuilder().AddYamlFile(Path.GetFullPath(file), optional: false).Build();
+        }
+        catch (Exception error) when (error is InvalidDataException or FormatException or YamlException or InvalidCastException or UnauthorizedAccessException or IOException)
+        {
+            var cause = error.GetBaseException();
+            var place = cause is YamlException { Start.Line: > 0 } yaml ? $", line {yaml.Start.Line}" : "";
+            throw new GramException($"{file}{place}: not a YAML mapping of keys to values: {cause.Message.ReplaceLineEndings(" ")}", error);
+        }
+    }
+
+    private static IConfigurationRoot InMemory(IEnumerable<KeyValuePair<string, string>> pairs) =>
+        new ConfigurationBuilder().AddInMemoryCollection(pairs.Select(pair => KeyValuePair.Create(pair.Key, (string?)pair.Value))).Build();
+
+    private IEnumerable<KeyValuePair<string, string>> FromEnvironment() =>
+        from key in schema.Keys
+        let text = Environment.GetEnvironmentVariable(EnvironmentPrefix + key.Name.ToUpperInvariant())
+        where text is not null
+        select KeyValuePair.Create(key.Name, text);
+}

@@ -1,0 +1,80 @@
+using Gram.Host.Commands;
+using Gram.Host.Configuration;
+using Gram.Host.Progress;
+using Gram.Models;
+using Gram.Pipes.Events;
+using Gram.Training.Runs;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Console;
+
+namespace Gram.Host.Hosting;
+
+/// <summary>The program: finds the command, checks its configuration, runs its job in a generic host, and says how it ended.</summary>
+internal static class Application
+{
+    /// <summary>Runs a command line and returns the exit code.</summary>
+    public static async Task<int> RunAsync(string[] args)
+    {
+        try
+        {
+            if (args is [] or ["help" or "-h" or "--help"])
+            {
+                Console.Out.Write(CommandTable.Help());
+                return ExitCode.Done;
+            }
+            var (command, words) = CommandTable.Find(args);
+            var schema = command.Schema;
+            var arguments = CommandArguments.Parse(words, schema);
+            if (arguments.Help || (words.Count == 0 && !command.RunsBare))
+            {
+                Console.Out.Write(HelpText.Of(command.Name, command.Summary, command.Example, schema));
+                return ExitCode.Done;
+            }
+            return await RunAsync(command, new Settings(schema, arguments));
+        }
+        catch (Exception error)
+        {
+            return Fail(error);
+        }
+    }
+
+    private static async Task<int> RunAsync(Command command, Settings settings)
+    {
+        var builder = new HostApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
+        builder.Logging.AddSimpleConsole(console => console.SingleLine = true).SetMinimumLevel(LogLevel.Warning);
+        builder.Services.Configure<ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
+        builder.Services.Configure<ConsoleLifetimeOptions>(console => console.SuppressStatusMessages = true);
+        // A checkpoint may take longer than the host's 30 seconds.
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = Timeout.InfiniteTimeSpan);
+        builder.Services.AddEvents().AddSingleton(settings).AddSingleton<Engine>().AddSingleton<JobOutcome>().AddHostedService<JobService>();
+        foreach (var options in command.Options)
+        {
+            var bound = settings.Get(options);
+            if (options.Prefix.Length == 0) builder.Services.AddSingleton(options.Type, bound);
+            else builder.Services.AddKeyedSingleton(options.Type, options.Prefix, bound);
+        }
+        builder.Services.AddSingleton(typeof(IJob), command.Job);
+
+        using var host = builder.Build();
+        var outcome = host.Services.GetRequiredService<JobOutcome>();
+        await using (var progress = ProgressView.Create())
+        {
+            using var steps = host.Services.GetRequiredService<ISubscriber<StepLogged>>().Subscribe(progress);
+            using var notices = host.Services.GetRequiredService<ISubscriber<Notice>>().Subscribe(progress);
+            foreach (var note in settings.Notes) progress.Handle(new Notice(note));
+            await host.RunAsync();
+        }
+        if (outcome.Error is { } error) return Fail(error);
+        var result = outcome.Result!;
+        Console.Out.WriteLine(settings.Get<CommonOptions>().Json ? result.JsonLine : result.Text.TrimEnd());
+        return result.Error is null ? ExitCode.Done : Fail(result.Error);
+    }
+
+    private static int Fail(Exception error)
+    {
+        Console.Error.WriteLine(ExitCode.Text(error));
+        return ExitCode.Of(error);
+    }
+}

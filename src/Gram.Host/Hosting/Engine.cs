@@ -1,0 +1,54 @@
+using Gram.Host.Configuration;
+using Gram.Models;
+using Gram.Models.Native;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Gram.Host.Hosting;
+
+/// <summary>The tensor engine as this run uses it. Making it loads the engine and sets its threads.</summary>
+internal sealed class Engine
+{
+    private readonly CommonOptions options;
+
+    public Engine(CommonOptions options)
+    {
+        this.options = options;
+        Info = Libtorch.Load();
+        if (options.Threads > 0) torch.set_num_threads(options.Threads);
+        Device = Choose(options.Device);
+    }
+
+    /// <summary>What was loaded.</summary>
+    public LibtorchInfo Info { get; }
+
+    /// <summary>The device that the run computes on.</summary>
+    public Device Device { get; }
+
+    /// <summary>The dtype of training: float32 on a CPU unless told otherwise, so that a seed means the same everywhere.</summary>
+    public ScalarType TrainingDType => Named ?? (Device.type == DeviceType.CUDA ? ScalarType.BFloat16 : ScalarType.Float32);
+
+    /// <summary>The dtype of generating and judging: float32 on a CPU unless told otherwise.</summary>
+    public ScalarType InferenceDType => TrainingDType;
+
+    private ScalarType? Named => options.DType switch
+    {
+        "float32" => ScalarType.Float32,
+        "bfloat16" => ScalarType.BFloat16,
+        _ => null,
+    };
+
+    private Device Choose(string name)
+    {
+        var parts = name.ToUpperInvariant().Split(':');
+        var index = 0;
+        var known = parts[0] is "AUTO" or "CPU" && parts.Length == 1 || parts[0] == "CUDA" && (parts.Length == 1 || (parts.Length == 2 && int.TryParse(parts[1], out index) && index >= 0));
+        if (!known) throw new GramException($"device: '{name}' is not known; accepted: auto, cpu, cuda, cuda:N");
+        if (parts[0] == "CPU" || (parts[0] == "AUTO" && !Info.CudaAvailable)) return CPU;
+        if (!Info.CudaAvailable) throw new GramException($"device: {name} cannot be used: the libtorch in {Info.Directory} has no CUDA device; name a CUDA libtorch with --libtorch, or use --device cpu (gram doctor says more)");
+        var count = cuda.device_count();
+        if (index >= count) throw new GramException($"device: {name} does not exist; there {(count == 1 ? "is 1 CUDA device" : $"are {count} CUDA devices")}, counted from 0");
+        InitializeDeviceType(DeviceType.CUDA);
+        return new Device(DeviceType.CUDA, index);
+    }
+}
