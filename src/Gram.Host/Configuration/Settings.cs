@@ -52,7 +52,7 @@ internal sealed class Settings
     }
 
     /// <summary>Every key with the value that the run uses, as a YAML file that repeats it.</summary>
-    public string ToYaml() => new SerializerBuilder().Build().Serialize(schema.Keys.ToDictionary(key => key.Name, key => Plain(Value(key))));
+    public string ToYaml() => new SerializerBuilder().Build().Serialize(schema.Keys.ToDictionary(key => key.Name, key => Plain(Value(key)) ?? (key.Default is null ? null : "none")));
 
     private object? Value(OptionKey key) => values.TryGetValue(key.Name, out var set) ? OptionValue.Parse(key, set.Texts, set.Where) : key.Default;
 
