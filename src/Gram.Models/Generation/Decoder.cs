@@ -100,15 +100,11 @@ internal sealed class Decoder : IDisposable
         }
     }
 
-    /// <summary>
-    /// Rows that are done leave the batch once they are a quarter of it: copying the others' cache then pays.
-    /// Where the batch reaches the context's end they leave at once: they have no positions left.
-    /// </summary>
+    /// <summary>Rows that are done leave the batch once they are a quarter of it: copying the others' cache then pays.</summary>
     private Tensor DropFinishedRows(Tensor tokens)
     {
         int[] live = [.. Enumerable.Range(0, rows.Count).Where(i => !rows[i].Done)];
-        var done = rows.Count - live.Length;
-        if (done == 0 || (4 * done < rows.Count && cache.Length < model.Config.MaxPositionEmbeddings)) return tokens;
+        if (4 * (rows.Count - live.Length) < rows.Count) return tokens;
         var smaller = cache.Select(live, capacity);
         cache.Dispose();
         cache = smaller;
