@@ -1,0 +1,35 @@
+using System.Runtime.InteropServices;
+using System.Text.Json.Serialization;
+
+namespace Gram.Host.Bench;
+
+/// <summary>One measured speed.</summary>
+/// <param name="Name">For example decode_b1_bf16.</param>
+/// <param name="Value">The speed, in <paramref name="Unit"/>.</param>
+/// <param name="Unit">For example tokens/s.</param>
+/// <param name="Share">Time that the machine's floor allows ÷ time taken: 1 = as fast as memory or arithmetic permit.</param>
+public sealed record BenchFigure(
+    [property: JsonPropertyName("name")] string Name,
+    [property: JsonPropertyName("value")] double Value,
+    [property: JsonPropertyName("unit")] string Unit,
+    [property: JsonPropertyName("share")] double Share);
+
+/// <summary>What <c>bench --json</c> prints.</summary>
+/// <param name="Machine">Processor, threads and system.</param>
+/// <param name="Floors">The machine's own speeds, measured before and after the figures; the better of the two.</param>
+/// <param name="Figures">Speeds of this project.</param>
+public sealed record BenchReport(
+    [property: JsonPropertyName("machine")] string Machine,
+    [property: JsonPropertyName("floors")] MachineFloors Floors,
+    [property: JsonPropertyName("figures")] IReadOnlyList<BenchFigure> Figures)
+{
+    /// <summary>This machine, in words.</summary>
+    public static string DescribeMachine()
+    {
+        const string cpuInfo = "/proc/cpuinfo";
+        var model = File.Exists(cpuInfo)
+            ? File.ReadLines(cpuInfo).FirstOrDefault(line => line.StartsWith("model name", StringComparison.Ordinal))?.Split(':', 2)[1].Trim()
+            : null;
+        return $"{model ?? RuntimeInformation.ProcessArchitecture.ToString()}, {TorchSharp.torch.get_num_threads()} threads, {RuntimeInformation.OSDescription}";
+    }
+}
