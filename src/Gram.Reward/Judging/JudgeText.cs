@@ -11,6 +11,6 @@ public static partial class JudgeText
     /// </summary>
     public static string Clean(string text) => Thought().Replace(text, "").Trim();
 
-    [GeneratedRegex("<think>.*?(</think>|$)", RegexOptions.Singleline)]
+    [GeneratedRegex(@"<think>.*?(</think>|\z)", RegexOptions.Singleline)]
     private static partial Regex Thought();
 }
