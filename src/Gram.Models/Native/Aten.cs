@@ -14,14 +14,21 @@ public static class Aten
     /// <param name="causal">Upper-left causal mask; not together with a mask.</param>
     /// <param name="scale">Multiplies the scores; default 1/√d.</param>
     /// <returns>[rows, heads, t, d].</returns>
-    public static Tensor ScaledDotProductAttention(Tensor q, Tensor k, Tensor v, Tensor? mask, bool causal, double? scale = null) =>
-        new DispatcherCall(stackalloc ulong[8])
+    public static Tensor ScaledDotProductAttention(Tensor q, Tensor k, Tensor v, Tensor? mask, bool causal, double? scale = null)
+    {
+        if (q.device_type == DeviceType.META) return q.new_empty([.. q.shape[..^1], v.shape[^1]]);
+        return new DispatcherCall(stackalloc ulong[8])
             .Add(q).Add(k).Add(v).AddOptional(mask).Add(0.0).Add(causal).AddOptional(scale).Add(true)
             .Tensor("aten::scaled_dot_product_attention");
+    }
 
     /// <summary>Rows of an embedding, [..., width]; its gradient is dense.</summary>
-    public static Tensor Embedding(Tensor weight, Tensor ids) =>
-        new DispatcherCall(stackalloc ulong[5]).Add(weight).Add(ids).Add(-1L).Add(false).Add(false).Tensor("aten::embedding");
+    public static Tensor Embedding(Tensor weight, Tensor ids)
+    {
+        // libtorch has meta kernels of few operators (PyTorch writes the others in Python): attention and embedding lack theirs.
+        if (weight.device_type == DeviceType.META) return weight.new_empty([.. ids.shape, weight.shape[1]]);
+        return new DispatcherCall(stackalloc ulong[5]).Add(weight).Add(ids).Add(-1L).Add(false).Add(false).Tensor("aten::embedding");
+    }
 
     /// <summary>One in-place fused AdamW step (aten::_fused_adamw_) over equally long lists of float32 tensors; steps are float32 scalars, already counting this step.</summary>
     public static void FusedAdamW(IReadOnlyList<Tensor> parameters, IReadOnlyList<Tensor> grads, IReadOnlyList<Tensor> expAvgs, IReadOnlyList<Tensor> expAvgSqs, IReadOnlyList<Tensor> steps, double lr, double beta1, double beta2, double weightDecay, double eps)

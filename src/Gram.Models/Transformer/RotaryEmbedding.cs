@@ -5,8 +5,8 @@ using static TorchSharp.torch;
 namespace Gram.Models.Transformer;
 
 /// <summary>
-/// Rotary positions (Su et al. 2021) in Hugging Face's half-split form: x · cos + rotate_half(x) · sin. rotate_half is a roll by half a
-/// head whose first half changes sign; here the sign lies in the table.
+/// Rotary positions (Su et al. 2021) in Hugging Face's half-split form: x · cos + rotate_half(x) · sin. rotate_half swaps a
+/// head's halves and negates the new first one; here the sign lies in the table.
 /// </summary>
 internal sealed class RotaryEmbedding(ModelConfig config, ScalarType dtype, Device device) : IDisposable
 {
@@ -16,7 +16,9 @@ internal sealed class RotaryEmbedding(ModelConfig config, ScalarType dtype, Devi
     /// <summary>Rotates x [rows, heads, t, headDim] by the angles of its tokens.</summary>
     public static Tensor Rotate(Tensor x, Angles angles, int headDim)
     {
-        using var rolled = x.roll(headDim / 2, -1);
+        using var first = x.narrow(-1, 0, headDim / 2);
+        using var second = x.narrow(-1, headDim / 2, headDim / 2);
+        using var rolled = cat([second, first], -1);
         using var direct = x.mul(angles.Cos);
         return direct.addcmul(rolled, angles.Sin, 1);
     }

@@ -1,0 +1,50 @@
+using Gram.Models.Checkpoints;
+using Gram.Models.Transformer;
+using static TorchSharp.torch;
+
+namespace Gram.Models.Tests.Transformer;
+
+/// <summary>Random tiny models of every architecture, for properties that must hold whatever the sizes.</summary>
+internal static class TinyModels
+{
+    public static IEnumerable<object[]> Cases =>
+        from type in (string[])["llama", "qwen2", "qwen3"]
+        from seed in (ulong[])[1, 2, 3]
+        select new object[] { type, seed };
+
+    public static ModelConfig Config(string type, ulong seed)
+    {
+        var random = new RandomSource(seed);
+        var keyHeads = 1 + random.Next(3);
+        var headDim = 2 * (2 + random.Next(6));
+        return new ModelConfig
+        {
+            ModelType = type,
+            VocabSize = 30 + random.Next(40),
+            HiddenSize = 8 * (1 + random.Next(5)),
+            IntermediateSize = 8 * (1 + random.Next(6)),
+            NumHiddenLayers = 1 + random.Next(3),
+            NumAttentionHeads = keyHeads * (1 + random.Next(3)),
+            NumKeyValueHeads = keyHeads,
+            HeadDim = headDim,
+            MaxPositionEmbeddings = 64,
+            RmsNormEps = 1e-5,
+            RopeTheta = 10_000,
+            RopeScaling = random.Next(2) == 0 ? null : new(8, 1, 4, 16),
+            TieWordEmbeddings = random.Next(2) == 0,
+            AttentionBias = type == "qwen2",
+            InitializerRange = 0.3,
+            BosTokenId = 1,
+            EosTokenIds = [2],
+        };
+    }
+
+    public static CausalLM Create(string type, ulong seed, ScalarType dtype = ScalarType.Float32)
+    {
+        var model = CausalLM.Create(Config(type, seed), new RandomSource(seed), dtype);
+        using var noGrad = no_grad();
+        // Norms of ones and biases of zeros would hide a norm or a bias that is left out.
+        foreach (var vector in model.Parameters.Values.Where(parameter => parameter.dim() == 1)) vector.add_(randn_like(vector) * 0.2);
+        return model;
+    }
+}
