@@ -1,0 +1,120 @@
+using System.Text.Json.Nodes;
+using Gram.Models;
+using Gram.Models.Tokenization;
+using Gram.Reward.Data;
+using Gram.Reward.Encoding;
+
+namespace Gram.Reward.Tests.Encoding;
+
+[Trait("Category", Goldens.Category)]
+public sealed class LlamaFactoryTests
+{
+    /// <summary>Files of encoded/: TOKENIZER.TEMPLATE.thinking-X.</summary>
+    public static IEnumerable<object[]> Files()
+    {
+        var path = Path.Combine(Goldens.Root, "rl", "llamafactory", "encoded");
+        return Directory.Exists(path) ? Directory.GetFiles(path, "*.json").Order(StringComparer.Ordinal).Select(file => new object[] { Path.GetFileName(file) }) : [[""]];
+    }
+
+    [SkippableTheory]
+    [MemberData(nameof(Files))]
+    public void Turns_RowsOfEverySet_GiveTheForksIdsAndTrainedRanges(string file)
+    {
+        var golden = Goldens.Json("rl", "llamafactory", "encoded", file);
+        var tokenizer = TokenizerOf(golden);
+        var name = golden["template"]!.GetValue<string>();
+        if (golden["after_fix"]!["tokens_added"]!.GetValue<int>() > 0)
+        {
+            // The fork adds ids beyond the embedding; here that is an error.
+            FluentActions.Invoking(() => TrainingTemplate.For(name, tokenizer)).Should().Throw<GramException>().WithMessage($"*{name}*<|*|>*vocabulary lacks*");
+            return;
+        }
+        // "none" in the goldens = derived from the tokenizer's own chat template; that is "auto" here.
+        var template = TrainingTemplate.For(name == "none" ? "auto" : name, tokenizer);
+        var datasets = Goldens.Json("rl", "llamafactory", "datasets.json");
+        var compared = 0;
+        foreach (var set in golden["sets"]!.AsArray())
+        {
+            var settings = set!["settings"]!;
+            var encoder = new ConversationEncoder(template, tokenizer, golden["enable_thinking"]?.GetValue<bool>(), settings["default_system"]?.GetValue<string>());
+            var rows = Rows(datasets, set["set"]!.GetValue<string>());
+            foreach (var (row, expected) in rows.Zip(set["rows"]!.AsArray()))
+            {
+                if (Encode(encoder, row, 2048, Flag(settings, "mask_history"), Flag(settings, "train_on_prompt")) is not { } example)
+                {
+                    expected.Should().BeNull();
+                    continue;
+                }
+                if (IsReadDifferently(row, tokenizer)) continue;
+                example.Ids.Should().Equal(Ints(expected!["ids"]!), $"{set["set"]} {settings.ToJsonString()}");
+                example.Trained.Should().Equal(Ranges(expected["trained"]!));
+                compared++;
+            }
+        }
+        compared.Should().BePositive();
+    }
+
+    [SkippableFact]
+    public void Share_TableOfInferSeqlen_IsTheForks()
+    {
+        var table = Goldens.Json("rl", "llamafactory", "truncation.json")["infer_seqlen"]!;
+        table["columns"]!.AsArray().Select(column => column!.GetValue<string>()).Should().Equal("source", "target", "cutoff", "new_source", "new_target");
+        foreach (var row in table["rows"]!.AsArray().Select(row => Ints(row!)))
+            SupervisedExample.Share(row[0], row[1], row[2]).Should().Be((row[3], row[4]), "source {0}, target {1}, cutoff {2}", row[0], row[1], row[2]);
+    }
+
+    [SkippableFact]
+    public void Of_WholeExamplesAtSeveralCutoffs_AreCutAsTheForkCutsThem()
+    {
+        var datasets = Goldens.Json("rl", "llamafactory", "datasets.json");
+        foreach (var group in Goldens.Json("rl", "llamafactory", "truncation.json")["cases"]!.AsArray().GroupBy(item => (item!["tokenizer"]!.GetValue<string>(), item["template"]!.GetValue<string>(), item["enable_thinking"]?.GetValue<bool>())))
+        {
+            var tokenizer = Tokenizer.Load(DirectoryOf(group.Key.Item1));
+            var template = TrainingTemplate.For(group.Key.Item2, tokenizer);
+            foreach (var item in group)
+            {
+                var row = Rows(datasets, item!["set"]!.GetValue<string>())[item["row"]!.GetValue<int>()];
+                if (IsReadDifferently(row, tokenizer)) continue;
+                var encoder = new ConversationEncoder(template, tokenizer, group.Key.Item3);
+                var settings = item["settings"]!;
+
+                var example = Encode(encoder, row, item["cutoff_len"]!.GetValue<int>(), Flag(settings, "mask_history"), Flag(settings, "train_on_prompt"))!;
+
+                example.Ids.Should().Equal(Ints(item["ids"]!));
+                example.Trained.Should().Equal(Ranges(item["trained"]!));
+            }
+        }
+    }
+
+    private static TrainingExample? Encode(ConversationEncoder encoder, DatasetRow row, int cutoff, bool maskHistory, bool trainOnPrompt) => row.Responses.Count != 1
+        ? null
+        : SupervisedExample.Of(encoder.Turns([.. row.Messages, new("assistant", row.Responses[0])], row.System), cutoff, maskHistory, trainOnPrompt);
+
+    /// <summary>Rows on which this project differs on purpose: control tokens in content stay text, and content is not searched for {{idx}}.</summary>
+    private static bool IsReadDifferently(DatasetRow row, Tokenizer tokenizer) =>
+        row.Messages.Select(message => message.Content).Concat(row.Responses)
+            .Any(text => text.Contains("{{idx}}", StringComparison.Ordinal) || tokenizer.ControlTokens.Keys.Any(token => text.Contains(token, StringComparison.Ordinal)));
+
+    private static List<DatasetRow> Rows(JsonNode datasets, string set)
+    {
+        var info = (JsonObject)datasets[set]!["info"]!.DeepClone();
+        info["file_name"] = "rows.json";
+        var parsed = DatasetInfo.Parse(set, info, "");
+        return [.. datasets[set]!["rows"]!.AsArray().Select((row, i) => DatasetReader.Convert(parsed, new(i + 1, row!.AsObject(), set)))];
+    }
+
+    private static Tokenizer TokenizerOf(JsonNode golden) => Tokenizer.Load(DirectoryOf(golden["tokenizer"]!.GetValue<string>()));
+
+    /// <summary>A tokenizer's folder by the name that the goldens' README gives it.</summary>
+    private static string DirectoryOf(string name) => name switch
+    {
+        "smollm2" => Repository.SharedPath("models", "smollm2-135m-instruct"),
+        "tiny-qwen" => Goldens.PathOf("models", "qwen3-untied-headdim"),
+        "tiny-llama" => Goldens.PathOf("models", "llama3-untied-ropescaled-legacy-config"),
+        _ => Goldens.PathOf("rl", "llamafactory", "tokenizers", name),
+    };
+
+    private static bool Flag(JsonNode settings, string key) => settings[key]?.GetValue<bool>() ?? false;
+    private static int[] Ints(JsonNode list) => [.. list.AsArray().Select(value => value!.GetValue<int>())];
+    private static (int, int)[] Ranges(JsonNode list) => [.. list.AsArray().Select(range => (range![0]!.GetValue<int>(), range[1]!.GetValue<int>()))];
+}
