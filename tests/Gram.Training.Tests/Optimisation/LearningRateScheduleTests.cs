@@ -1,4 +1,3 @@
-using System.Text.Json.Nodes;
 using Gram.Training.Optimisation;
 
 namespace Gram.Training.Tests.Optimisation;

@@ -1,0 +1,104 @@
+using Gram.Models.Transformer;
+using Gram.Reward.Encoding;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Gram.Reward.Training;
+
+/// <summary>What a stage minimises: a mean over all examples (stage 2) or target tokens (stage 1) of an optimiser step.</summary>
+internal abstract class TrainingObjective
+{
+    /// <summary>What an example counts in the mean.</summary>
+    public abstract int Weight(TrainingExample example);
+
+    /// <summary>Adds the gradients of scale × (sum of the batch's losses) and returns that sum, unscaled and detached.</summary>
+    public abstract Tensor Backward(CausalLM model, IReadOnlyList<TrainingExample> examples, double scale);
+
+    /// <summary>Sum of the batch's losses, and the number of right labels (0 in stage 1).</summary>
+    public abstract (double Loss, int Correct) Evaluate(CausalLM model, IReadOnlyList<TrainingExample> examples);
+
+    /// <summary>[n, hidden] final hidden states where something is predicted.</summary>
+    protected static Tensor Predicting(CausalLM model, TrainingBatch batch)
+    {
+        using var hidden = model.Hidden(batch.Tokens); // [rows, tokens, hidden]
+        using var flat = hidden.flatten(0, 1);
+        return flat.index_select(0, batch.Predicting);
+    }
+}
+
+/// <summary>Stage 2: the label, from the label rows of the head alone, in float32.</summary>
+internal sealed class LabelObjective(IReadOnlyList<int> labelIds, double smoothing) : TrainingObjective
+{
+    public override int Weight(TrainingExample example) => 1;
+
+    public override Tensor Backward(CausalLM model, IReadOnlyList<TrainingExample> examples, double scale)
+    {
+        using var scope = NewDisposeScope();
+        var (_, losses, _) = Losses(model, examples);
+        var sum = losses.sum();
+        (sum * scale).backward();
+        return sum.detach().MoveToOuterDisposeScope();
+    }
+
+    public override (double Loss, int Correct) Evaluate(CausalLM model, IReadOnlyList<TrainingExample> examples)
+    {
+        using var scope = NewDisposeScope();
+        var (logits, losses, labels) = Losses(model, examples);
+        return (losses.sum().ToDouble(), (int)logits.argmax(1).eq(labels).sum().ToInt64());
+    }
+
+    private (Tensor Logits, Tensor Losses, Tensor Labels) Losses(CausalLM model, IReadOnlyList<TrainingExample> examples)
+    {
+        using var batch = TrainingBatch.OfLabels(examples, model.Device);
+        var logits = model.LogitsOf(Predicting(model, batch), labelIds); // [rows, labels]
+        var labels = batch.Targets.alias();
+        return (logits, GramLoss.PerExample(logits, labels, smoothing), labels);
+    }
+}
+
+/// <summary>Stage 1: the next token, wherever it is trained.</summary>
+internal sealed class NextTokenObjective : TrainingObjective
+{
+    /// <summary>Positions whose logits are held at once: those of a whole batch would be the largest tensors of the run.</summary>
+    private const int ChunkSize = 1024;
+
+    public override int Weight(TrainingExample example) => TrainingBatch.TrainedPositions(example).Count();
+
+    public override Tensor Backward(CausalLM model, IReadOnlyList<TrainingExample> examples, double scale)
+    {
+        using var scope = NewDisposeScope();
+        using var batch = TrainingBatch.OfTokens(examples, model.Device);
+        var sum = zeros([], dtype: ScalarType.Float32, device: model.Device);
+        if (batch.Targets.numel() == 0) return sum.MoveToOuterDisposeScope();
+        var hidden = Predicting(model, batch);
+        var leaf = hidden.detach().requires_grad_();
+        foreach (var (start, end) in Chunks(batch))
+        {
+            using var chunk = NewDisposeScope();
+            var loss = SftLoss.Sum(model.Logits(leaf[start..end]), batch.Targets[start..end]);
+            (loss * scale).backward();
+            sum.add_(loss.detach());
+        }
+        hidden.backward([leaf.grad!]);
+        return sum.MoveToOuterDisposeScope();
+    }
+
+    public override (double Loss, int Correct) Evaluate(CausalLM model, IReadOnlyList<TrainingExample> examples)
+    {
+        using var scope = NewDisposeScope();
+        using var batch = TrainingBatch.OfTokens(examples, model.Device);
+        if (batch.Targets.numel() == 0) return (0, 0);
+        var hidden = Predicting(model, batch);
+        return (Chunks(batch).Sum(chunk =>
+        {
+            using var inner = NewDisposeScope();
+            return SftLoss.Sum(model.Logits(hidden[chunk.Start..chunk.End]), batch.Targets[chunk.Start..chunk.End]).ToDouble();
+        }), 0);
+    }
+
+    private static IEnumerable<(int Start, int End)> Chunks(TrainingBatch batch)
+    {
+        var count = (int)batch.Targets.numel();
+        for (var start = 0; start < count; start += ChunkSize) yield return (start, Math.Min(count, start + ChunkSize));
+    }
+}

@@ -1,0 +1,83 @@
+using System.Text.Json.Nodes;
+using Gram.Models.Checkpoints;
+using Gram.Models.Transformer;
+using Gram.Training.Optimisation;
+using TorchSharp;
+using static TorchSharp.torch;
+using F = TorchSharp.torch.nn.functional;
+
+namespace Gram.Training.Tests.Optimisation;
+
+/// <summary>Whole training runs against PyTorch's: forward, loss, backward, clipping, schedule and AdamW together.</summary>
+public class TrainingTraceTests
+{
+    public static IEnumerable<object[]> Models => Goldens.Folders("models", "golden.json");
+
+    [SkippableTheory, MemberData(nameof(Models)), Trait("Category", Goldens.Category)]
+    public void Train_OnTheGoldenBatch_FollowsPyTorchsTrace(string name)
+    {
+        var directory = Goldens.PathOf("models", name);
+        var golden = Goldens.Json("models", name, "golden.json");
+        using var tensors = TensorStore.OpenFile(Goldens.PathOf("models", name, "golden.safetensors"));
+        var ids = Matrix(golden["loss"]!["input_ids"]!);
+        var labels = Matrix(golden["loss"]!["labels"]!);
+        foreach (var run in golden["training"]!.AsArray().Select(item => item!.AsObject())) Follow(run, directory, ids, labels, tensors);
+    }
+
+    private static void Follow(JsonObject run, string directory, long[,] ids, long[,] labels, TensorStore tensors)
+    {
+        using var scope = NewDisposeScope();
+        using var model = CausalLM.Load(directory);
+        model.SetTrainable(true);
+        var settings = run["optimizer"]!;
+        var schedule = run["schedule"]!;
+        var spared = run["without_weight_decay"]!.AsArray().Select(item => (string)item!).ToHashSet();
+        // Names alone say what decays: a run that decays everything gets names that say nothing.
+        var names = model.Parameters.Keys.ToDictionary(parameter => parameter, parameter => spared.Count > 0 ? parameter : Convert.ToHexString(System.Text.Encoding.UTF8.GetBytes(parameter)));
+        using var optimiser = new AdamW(model.Parameters.ToDictionary(parameter => names[parameter.Key], parameter => parameter.Value), new AdamWOptions
+        {
+            Beta1 = (double)settings["betas"]![0]!,
+            Beta2 = (double)settings["betas"]![1]!,
+            Epsilon = (double)settings["eps"]!,
+            WeightDecay = (double)settings["weight_decay"]!,
+            MaxGradNorm = (double)run["clip_grad_norm"]!,
+        });
+
+        foreach (var (expected, step) in run["trace"]!.AsArray().Select((item, step) => (item!, step)))
+        {
+            var rate = LearningRateSchedule.At(LrSchedulerType.Cosine, (double)settings["lr"]!, step, (int)schedule["total_steps"]!, (int)schedule["warmup_steps"]!);
+            rate.Should().BeApproximately((double)expected["lr"]!, 1e-12);
+            Loss(backward: true).Should().BeApproximately((double)expected["loss"]!, 2e-5);
+            optimiser.Accumulate();
+            var norm = optimiser.Step(rate);
+            norm.Should().BeApproximately((double)expected["grad_norm"]!, 2e-5 * (double)expected["grad_norm"]!);
+            model.WeightsChanged();
+        }
+
+        Loss(backward: false).Should().BeApproximately((double)run["loss_after"]!, 2e-5);
+        foreach (var (parameter, tensor) in run["parameters"]!.AsObject())
+        {
+            var difference = (optimiser.Masters[names[parameter]].detach() - tensors.Load((string)tensor!)).abs().max().ToDouble();
+            difference.Should().BeLessThan(1e-5, parameter);
+        }
+
+        double Loss(bool backward)
+        {
+            using var inner = NewDisposeScope();
+            var logits = model.Logits(model.Hidden(from_array(ids)));
+            var loss = F.cross_entropy(logits[.., ..^1].flatten(0, 1), from_array(labels)[.., 1..].flatten(), ignore_index: -100);
+            if (backward) loss.backward();
+            return loss.ToDouble();
+        }
+    }
+
+    private static long[,] Matrix(JsonNode rows)
+    {
+        var matrix = new long[rows.AsArray().Count, rows[0]!.AsArray().Count];
+        for (var i = 0; i < matrix.GetLength(0); i++)
+        {
+            for (var t = 0; t < matrix.GetLength(1); t++) matrix[i, t] = (long)rows[i]![t]!;
+        }
+        return matrix;
+    }
+}
