@@ -1,17 +1,189 @@
+using System.Diagnostics;
+using System.Text.Json.Nodes;
+using Gram.Models;
+using Gram.Models.Tokenization;
+using Gram.Models.Transformer;
+using Gram.Pipes;
 using Gram.Pipes.Events;
+using Gram.Reward.Encoding;
+using Gram.Training.Batches;
+using Gram.Training.Optimisation;
 using Gram.Training.Runs;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Gram.Reward.Training;
 
-/// <summary>Trains a GRAM judge: stage 1 (next tokens of both answers) or stage 2 (the label).</summary>
-public sealed class GramTrainer
+/// <summary>
+/// Trains a GRAM judge: stage 1 (next tokens of both answers) or stage 2 (the label). All of its tensor work happens on one
+/// thread of its own.
+/// </summary>
+/// <param name="options">The run.</param>
+/// <param name="steps">Told of every logged step.</param>
+/// <param name="notices">Told of what a person should know.</param>
+/// <param name="device">Where the model is; the CPU unless given.</param>
+/// <param name="dtype">What is computed in; null = bfloat16 where the options ask for it or the device is CUDA, else float32.</param>
+public sealed class GramTrainer(GramTrainingOptions options, IPublisher<StepLogged> steps, IPublisher<Notice> notices, Device? device = null, ScalarType? dtype = null)
 {
-    /// <summary>A run. dtype: what is computed in; null = bfloat16 where the options ask for it or the device is CUDA, else float32.</summary>
-    public GramTrainer(GramTrainingOptions options, IPublisher<StepLogged> steps, IPublisher<Notice> notices, Device? device = null, ScalarType? dtype = null) => throw new NotImplementedException();
+    private const string Job = "train";
 
-    /// <summary>Trains and writes the model. Cancelled: writes a checkpoint, then throws OperationCanceledException.</summary>
-    /// <exception cref="Models.GramException">An option, a file or a row is wrong.</exception>
+    /// <summary>The complete configuration, written to config.yaml of the run directory.</summary>
+    public string? ConfigYaml { get; init; }
+
+    /// <summary>Trains and writes the model. Cancelled, it writes a checkpoint and throws OperationCanceledException.</summary>
+    /// <exception cref="GramException">An option, a file or a row is wrong.</exception>
     /// <exception cref="RunStoppedException">A guard stopped the run.</exception>
-    public Task<GramTrainingResult> RunAsync(CancellationToken cancellationToken = default) => throw new NotImplementedException();
+    public Task<GramTrainingResult> RunAsync(CancellationToken cancellationToken = default) => DeviceThread.RunAsync(() => Train(cancellationToken));
+
+    private async Task<GramTrainingResult> Train(CancellationToken cancellationToken)
+    {
+        var clock = Stopwatch.StartNew();
+
+        // 1. Everything that can be wrong with the input is found before anything is written.
+        var resume = RunDirectory.ResumeFrom(options.ResumeFromCheckpoint, options.OutputDir);
+        if (resume is null && options.ResumeFromCheckpoint?.ToUpperInvariant() == "TRUE") notices.Publish(new Notice($"{options.OutputDir} holds no checkpoint: training from the beginning"));
+        var tokenizer = Tokenizer.Load(options.ModelNameOrPath);
+        var random = new RandomSource(options.Seed);
+        var examples = ExampleSource.Load(options, tokenizer, random.Fork(), notices);
+        var plan = TrainingPlan.Of(
+            examples.Train.Count, options.PerDeviceTrainBatchSize, options.GradientAccumulationSteps, options.NumTrainEpochs,
+            options.MaxSteps, options.WarmupRatio, options.WarmupSteps);
+        var progress = resume is null ? new TrainingProgress() : TrainingProgress.Read(resume, plan, examples.Train.Count, options.Seed);
+
+        // 2. Float32 weights are the masters; a bf16 model is a compute copy of them.
+        var bf16 = (dtype ?? (options.Bf16 || device?.type == DeviceType.CUDA ? ScalarType.BFloat16 : ScalarType.Float32)) == ScalarType.BFloat16;
+        using var masters = CausalLM.Load(options.ModelNameOrPath, ScalarType.Float32, device);
+        if (options.CutoffLen > masters.Config.MaxPositionEmbeddings && examples.Train.Concat(examples.Eval).Any(example => example.Ids.Length > masters.Config.MaxPositionEmbeddings))
+        {
+            throw new GramException($"cutoff_len: {options.CutoffLen} lets through examples longer than the model's {masters.Config.MaxPositionEmbeddings} positions; lower it");
+        }
+        using var copy = bf16 ? masters.Clone(ScalarType.BFloat16) : null;
+        var model = copy ?? masters;
+        model.SetTrainable(true);
+        using var optimiser = new AdamW(model.Parameters, new AdamWOptions
+        {
+            Beta1 = options.AdamBeta1,
+            Beta2 = options.AdamBeta2,
+            Epsilon = options.AdamEpsilon,
+            WeightDecay = options.WeightDecay,
+            MaxGradNorm = options.MaxGradNorm,
+        }, masters.Parameters);
+        if (resume is not null) optimiser.Load(resume);
+        model.WeightsChanged();
+
+        // 3. The loop: one optimiser step at a time, over examples that the seed and the step determine.
+        TrainingObjective objective = options.GramLoss ? new LabelObjective(examples.LabelIds, options.GramLabelSmoothing) : new NextTokenObjective();
+        var evaluator = new GramEvaluator(model, tokenizer, examples, objective, options.PerDeviceEvalBatchSize);
+        var sampler = new EpochSampler(examples.Train.Count, options.PerDeviceTrainBatchSize * options.GradientAccumulationSteps, random.Fork());
+        using var run = RunDirectory.Open(options.OutputDir, progress.Step, resume is not null || options.OverwriteOutputDir);
+        if (ConfigYaml is not null) run.WriteConfig(ConfigYaml);
+        examples.WriteRecord(run.Path);
+        notices.Publish(new Notice(
+            $"{(options.GramLoss ? "stage 2" : "stage 1")}: {examples.Train.Count} examples, {plan.TotalSteps} steps of {options.PerDeviceTrainBatchSize} × {options.GradientAccumulationSteps}" +
+            (plan.WarmupSteps > 0 && options.LrSchedulerType != LrSchedulerType.Constant ? $"; warm-up of {plan.WarmupSteps}, whose first step runs at rate 0" : "")));
+        try
+        {
+            while (progress.Step < plan.TotalSteps)
+            {
+                var rate = LearningRateSchedule.At(options.LrSchedulerType, options.LearningRate, progress.Step, plan.TotalSteps, plan.WarmupSteps);
+                var loss = Accumulate(model, optimiser, objective, [.. sampler.At(progress.Step).Select(index => examples.Train[index])], cancellationToken);
+                var gradNorm = optimiser.Step(rate);
+                model.WeightsChanged();
+                progress.Add(loss, gradNorm);
+                Guard(progress, run);
+
+                var last = progress.Step == plan.TotalSteps;
+                var epochEnds = progress.Step % plan.StepsPerEpoch == 0;
+                if (last || progress.Step % options.LoggingSteps == 0)
+                {
+                    Log(run, progress.Step, plan, new Dictionary<string, double>
+                    {
+                        ["loss"] = progress.TakeWindowLoss(),
+                        ["grad_norm"] = gradNorm,
+                        ["learning_rate"] = rate,
+                        ["epoch"] = plan.EpochAfter(progress.Step),
+                    });
+                }
+                if (!last && IsDue(options.EvalStrategy, options.EvalSteps, progress.Step, epochEnds)) await Evaluate(evaluator, run, progress, plan, cancellationToken);
+                if (IsDue(options.SaveStrategy, options.SaveSteps, progress.Step, epochEnds)) SaveCheckpoint();
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            if (progress.Step > 0) SaveCheckpoint();
+            throw;
+        }
+
+        // 4. What it learned, on data that it was not trained on; then the model as others load it.
+        var evaluation = await Evaluate(evaluator, run, progress, plan, cancellationToken);
+        run.SaveFinal(progress.Step, progress.State(plan, examples.Train.Count, options.Seed), SaveModel);
+        return new(progress.Step, progress.TrainLoss, evaluation, clock.Elapsed.TotalSeconds, run.Path, examples.Shortened, examples.Dropped);
+
+        void SaveCheckpoint() => run.SaveCheckpoint(progress.Step, progress.State(plan, examples.Train.Count, options.Seed), directory =>
+        {
+            SaveModel(directory);
+            optimiser.Save(directory);
+        }, options.SaveTotalLimit);
+
+        void SaveModel(string directory)
+        {
+            model.Save(directory);
+            tokenizer.CopyTo(directory);
+            examples.Judge.Write(directory);
+        }
+    }
+
+    /// <summary>
+    /// Forward and backward of an optimiser step. Rows of like length share a micro-batch, which changes nothing but the
+    /// padding: each loss is divided by what the whole step counts.
+    /// </summary>
+    /// <returns>The step's mean loss.</returns>
+    private double Accumulate(CausalLM model, AdamW optimiser, TrainingObjective objective, IReadOnlyList<TrainingExample> examples, CancellationToken cancellationToken)
+    {
+        using var scope = NewDisposeScope();
+        var weight = Math.Max(1, examples.Sum(objective.Weight));
+        var total = zeros([], dtype: ScalarType.Float32, device: model.Device);
+        foreach (var micro in examples.OrderBy(example => example.Ids.Length).Chunk(options.PerDeviceTrainBatchSize))
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            using var loss = objective.Backward(model, micro, 1.0 / weight);
+            optimiser.Accumulate();
+            total.add_(loss);
+        }
+        return total.ToDouble() / weight;
+    }
+
+    private void Guard(TrainingProgress progress, RunDirectory run)
+    {
+        if (progress.SkippedInARow == 0) return;
+        notices.Publish(new Notice($"step {progress.Step}: the gradient is not finite; the step is skipped ({progress.SkippedInARow} in a row)", IsWarning: true));
+        if (progress.SkippedInARow < options.MaxSkippedSteps) return;
+        var good = RunDirectory.LatestCheckpoint(run.Path) is { } checkpoint ? $"the last good checkpoint is {checkpoint}" : "no checkpoint was written yet";
+        throw new RunStoppedException($"{progress.SkippedInARow} steps in a row had gradients that are not finite (max_skipped_steps); {good}; try a lower learning_rate");
+    }
+
+    private async Task<GramEvaluation?> Evaluate(GramEvaluator evaluator, RunDirectory run, TrainingProgress progress, TrainingPlan plan, CancellationToken cancellationToken)
+    {
+        if (await evaluator.EvaluateAsync(cancellationToken) is not { } evaluation) return null;
+        var metrics = new Dictionary<string, double>();
+        if (evaluation.Loss is { } loss) metrics["eval_loss"] = loss;
+        if (evaluation.Accuracy is { } accuracy) metrics["eval_accuracy"] = accuracy;
+        if (evaluation.OrderDisagreement is { } disagreement) metrics["eval_order_disagreement"] = disagreement;
+        metrics["epoch"] = plan.EpochAfter(progress.Step);
+        Log(run, progress.Step, plan, metrics);
+        return evaluation;
+    }
+
+    private void Log(RunDirectory run, int step, TrainingPlan plan, Dictionary<string, double> metrics)
+    {
+        run.Log(step, metrics);
+        steps.Publish(new StepLogged(Job, step, plan.TotalSteps, metrics));
+    }
+
+    private static bool IsDue(IntervalStrategy strategy, int interval, int step, bool epochEnds) => strategy switch
+    {
+        IntervalStrategy.Steps => step % interval == 0,
+        IntervalStrategy.Epoch => epochEnds,
+        _ => false,
+    };
 }
