@@ -105,21 +105,17 @@ public sealed record PpoOptions : IValidatableObject
     [ConfigurationKeyName("output_dir"), Description("run directory: metrics, checkpoints, samples and the final model")]
     public string OutputDir { get; init; } = "saves/ppo";
 
+    /// <summary>Whether an earlier run in output_dir may be replaced.</summary>
+    [ConfigurationKeyName("overwrite_output_dir"), Description("replaces an earlier run in output_dir")]
+    public bool OverwriteOutputDir { get; init; }
+
     /// <summary>"true": the newest checkpoint of output_dir, from the beginning where there is none; or a checkpoint's directory.</summary>
     [ConfigurationKeyName("resume_from_checkpoint"), Description("true (the newest checkpoint in output_dir) or a checkpoint directory")]
     public string? ResumeFromCheckpoint { get; init; }
 
     /// <summary>Seed of every draw.</summary>
     [ConfigurationKeyName("seed"), Description("seed of every random draw")]
-    public int Seed { get; init; } = 42;
-
-    /// <summary>auto, cpu or cuda:N.</summary>
-    [ConfigurationKeyName("device"), Description("auto, cpu or cuda:N")]
-    public string Device { get; init; } = "auto";
-
-    /// <summary>Compute dtype: auto (float32 on a CPU, bfloat16 on CUDA), float32 or bfloat16. Weights and moments of the optimiser are float32 always.</summary>
-    [ConfigurationKeyName("dtype"), Description("compute dtype; optimised weights and moments are float32 always"), AllowedValues("auto", "float32", "bfloat16")]
-    public string DType { get; init; } = "auto";
+    public ulong Seed { get; init; } = 42;
 
     /// <summary>PPO steps (rollouts), instead of num_train_epochs where above 0.</summary>
     [ConfigurationKeyName("max_steps"), Description("PPO steps, one rollout each, instead of num_train_epochs where above 0"), Range(-1, int.MaxValue)]

@@ -1,6 +1,11 @@
+using System.ComponentModel.DataAnnotations;
+using Gram.Models;
+using Gram.Pipes;
 using Gram.Ppo.Events;
+using Gram.Ppo.Runs;
 using Gram.Reward.Data;
 using Gram.Reward.Judging;
+using static TorchSharp.torch;
 
 namespace Gram.Ppo;
 
@@ -25,12 +30,32 @@ public sealed class PpoRun(
     /// <summary>The complete configuration, written to config.yaml of the run directory.</summary>
     public string? ConfigYaml { get; init; }
 
-    /// <summary>Runs to the end. Cancelled, it writes a checkpoint after the step under way and throws OperationCanceledException.</summary>
-    /// <exception cref="Gram.Models.GramException">Settings, model or prompts are wrong.</exception>
+    /// <summary>The judge's prompt: its markers are looked for in responses, its turn format writes conversations.</summary>
+    public GramConfig JudgeConfig { get; init; } = GramConfig.Published;
+
+    /// <summary>Where the models are.</summary>
+    public Device Device { get; init; } = CPU;
+
+    /// <summary>What is computed in. Optimised weights and moments are float32 always.</summary>
+    public ScalarType DType { get; init; } = ScalarType.Float32;
+
+    /// <summary>Runs to the end. Cancelled, it finishes an update under way, writes a checkpoint and throws OperationCanceledException.</summary>
+    /// <exception cref="GramException">Settings, model or prompts are wrong.</exception>
     /// <exception cref="Gram.Training.Runs.RunStoppedException">A guard stopped the run.</exception>
     public Task<PpoResult> RunAsync(CancellationToken cancellationToken = default)
     {
-        _ = (options, judge, prompts, evalPrompts, events, gold, cancellationToken);
-        throw new NotImplementedException();
+        Validate();
+        return DeviceThread.RunAsync(async () =>
+        {
+            using var session = new PpoSession(options, judge, JudgeConfig, prompts, evalPrompts, events, gold, Device, DType, ConfigYaml);
+            return await session.RunAsync(cancellationToken);
+        });
+    }
+
+    private void Validate()
+    {
+        var errors = new List<ValidationResult>();
+        if (!Validator.TryValidateObject(options, new ValidationContext(options), errors, validateAllProperties: true)) throw new GramException(errors[0].ErrorMessage!);
+        if (prompts.Count == 0) throw new GramException("dataset: there is no training prompt; name a file with at least one");
     }
 }

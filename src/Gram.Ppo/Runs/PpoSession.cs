@@ -1,0 +1,224 @@
+using System.Diagnostics;
+using System.Text.Json.Nodes;
+using Gram.Models;
+using Gram.Models.Checkpoints;
+using Gram.Models.Generation;
+using Gram.Models.Tokenization;
+using Gram.Ppo.Events;
+using Gram.Ppo.Mathematics;
+using Gram.Ppo.Records;
+using Gram.Ppo.Stages;
+using Gram.Reward.Data;
+using Gram.Reward.Judging;
+using Gram.Training.Runs;
+using static TorchSharp.torch;
+
+namespace Gram.Ppo.Runs;
+
+/// <summary>One run while it lasts: models, stages, state and folder, put together from the options.</summary>
+internal sealed class PpoSession : IDisposable
+{
+    private const int SamplesLoggedPerStep = 4, Examples = 3;
+    private const double LargestGap = 0.05;
+
+    private readonly PpoOptions options;
+    private readonly PpoEvents events;
+    private readonly Tokenizer tokenizer;
+    private readonly RunModels models;
+    private readonly IReadOnlyList<PolicyPrompt> prompts, evalPrompts;
+    private readonly PairScoring scoring;
+    private readonly Models.Generation.Generator generator;
+    private readonly RandomSource sampling, shuffling;
+    private readonly PromptOrder order;
+    private readonly LearnerStage learner;
+    private readonly RewardStage rewards;
+    private readonly EvaluationStage evaluation;
+    private readonly RunState state;
+    private readonly RunDirectory directory;
+    private readonly SampleFile samples;
+    private readonly string? checkpoint;
+    private readonly int padToken, totalSteps, doneSteps;
+    private readonly Stopwatch clock = Stopwatch.StartNew();
+    private bool gapSaid;
+    private double lastKl;
+
+    public PpoSession(
+        PpoOptions options, IPairJudge judge, GramConfig judgeConfig, IReadOnlyList<Prompt> trainPrompts, IReadOnlyList<Prompt> heldOutPrompts,
+        PpoEvents events, IGoldMeasure? gold, Device device, ScalarType dtype, string? configYaml)
+    {
+        (this.options, this.events) = (options, events);
+        tokenizer = Tokenizer.Load(options.ModelNameOrPath);
+        var config = ModelConfig.Read(options.ModelNameOrPath);
+        var renderer = PromptRenderer.For(tokenizer, options, judgeConfig.TurnFormat, config.MaxPositionEmbeddings);
+        (prompts, evalPrompts) = (renderer.Render(trainPrompts, "training"), renderer.Render(heldOutPrompts, "held-out"));
+        JudgingStage.CheckReferences(options.Reference, prompts);
+        models = new RunModels(options, dtype, device);
+        totalSteps = options.MaxSteps > 0 ? options.MaxSteps : (int)Math.Ceiling(options.NumTrainEpochs * prompts.Count / options.PromptsPerStep);
+        padToken = config.PadTokenId ?? (config.EosTokenIds is [var end, ..] ? end : 0);
+        if (config.EosTokenIds.Count == 0) Say("the policy names no end token: every response will be cut at max_new_tokens", isWarning: true);
+
+        // Every draw of the run comes from its seed, through a generator for each purpose.
+        var root = new RandomSource(options.Seed);
+        (sampling, shuffling) = (root.Fork(), root.Fork());
+        order = new PromptOrder(prompts, root.Fork());
+        scoring = new PairScoring(judge, judgeConfig, options.MarkerPenalty);
+        generator = new Models.Generation.Generator(models.Policy, config.EosTokenIds, padToken);
+        evaluation = new EvaluationStage(evalPrompts, scoring, gold, generator, models.Policy, models.Reference, tokenizer, options, root.NextUInt64(), padToken);
+        learner = new LearnerStage(models.Policy, models.Optimizer, models.Value, options, totalSteps, shuffling, events.Notices);
+        var (kl, normaliser) = (new KlController(options.KlCoef, options.PpoTarget, options.KlHorizon), new RewardNormaliser());
+        rewards = new RewardStage(options, kl, normaliser);
+        state = new RunState(order, sampling, shuffling, learner, kl, normaliser);
+
+        checkpoint = RunDirectory.ResumeFrom(options.ResumeFromCheckpoint, options.OutputDir);
+        var saved = checkpoint is null ? null : RunDirectory.ReadState(checkpoint);
+        doneSteps = saved?["global_step"]?.GetValue<int>() ?? 0;
+        if (saved is not null) state.Load(saved, checkpoint!);
+        directory = RunDirectory.Open(options.OutputDir, doneSteps, options.OverwriteOutputDir || options.ResumeFromCheckpoint is not null);
+        samples = new SampleFile(directory.Path, doneSteps);
+        if (configYaml is not null) directory.WriteConfig(configYaml);
+    }
+
+    public async Task<PpoResult> RunAsync(CancellationToken cancellationToken)
+    {
+        // The initial policy answers first: a resumed run makes the same answers again before it takes up its weights.
+        var initialAnswers = options.Reference == Reference.Initial ? GreedyAnswers(prompts, cancellationToken) : [];
+        evaluation.InitialAnswers = GreedyAnswers(evalPrompts, cancellationToken);
+        Announce();
+        if (checkpoint is not null) models.Load(checkpoint);
+
+        var loop = new PpoLoop(
+            new RolloutStage(generator, options, sampling),
+            new JudgingStage(scoring, tokenizer, options.Reference, initialAnswers),
+            new TokenScoringStage(models.Policy, models.Reference, models.Value?.Model, options, padToken),
+            rewards,
+            learner,
+            Started);
+        var (step, before, last) = (doneSteps, state.Save(), (Evaluation?)null);
+        try
+        {
+            await loop.RunAsync(doneSteps + 1, totalSteps, next => order.Next(next, options.PromptsPerStep), Finish, cancellationToken);
+        }
+        catch (OperationCanceledException)
+        {
+            // Nothing was learnt since the last whole step: its state, taken before this step's draws, is where the run goes on.
+            Save(step, before);
+            throw;
+        }
+        catch (RunStoppedException stopped)
+        {
+            var good = RunDirectory.LatestCheckpoint(directory.Path) is { } path ? $"the last good checkpoint is {path}" : "no checkpoint was written";
+            throw new RunStoppedException($"stopped at step {step + 1}: {stopped.Message}; {good}", stopped);
+        }
+        if (last is null && evalPrompts.Count > 0)
+        {
+            Started(totalSteps, "evaluate");
+            last = await evaluation.EvaluateAsync(cancellationToken);
+        }
+        Started(totalSteps, "save");
+        directory.SaveFinal(totalSteps, state.Save(), SaveFinalModel);
+        return Result(last);
+
+        async Task Finish(Update update)
+        {
+            var current = update.Experience.Scores.Judgement.Rollout.Step;
+            last = null;
+            if (evalPrompts.Count > 0 && (current == totalSteps || IsEvery(options.EvalSteps, current)))
+            {
+                Started(current, "evaluate");
+                last = await evaluation.EvaluateAsync(CancellationToken.None);
+            }
+            Report(update, loop.Seconds, last, current);
+            (step, before) = (current, state.Save());
+            if (IsEvery(options.SaveSteps, current)) Save(current, before);
+        }
+    }
+
+    public void Dispose()
+    {
+        samples.Dispose();
+        directory.Dispose();
+        models.Dispose();
+    }
+
+    private static bool IsEvery(int interval, int step) => interval > 0 && step % interval == 0;
+
+    private IReadOnlyList<string> GreedyAnswers(IReadOnlyList<PolicyPrompt> of, CancellationToken cancellationToken) =>
+        of.Count == 0 ? [] :
+        [
+            .. generator.Generate([.. of.Select(prompt => prompt.Tokens)], options.Sampling, greedy: true, samples: 0, new RandomSource(0), options.PerDeviceEvalBatchSize, cancellationToken)
+                .Select(group => JudgingStage.TextOf(tokenizer, group.Greedy!))
+        ];
+
+    private void Announce()
+    {
+        if (options.ResumeFromCheckpoint is not null) Say(checkpoint is null ? $"nothing to resume in {directory.Path}: from the beginning" : $"resumed from {checkpoint}, after step {doneSteps}");
+        if (learner.FirstStepIsIdle) Say($"warm-up of {learner.WarmupSteps} optimiser steps: the first runs at rate 0, as in transformers");
+    }
+
+    private void Report(Update update, IReadOnlyDictionary<string, double> seconds, Evaluation? evaluated, int step)
+    {
+        lastKl = update.Experience.Kl.sum(1).mean().item<float>();
+        var gap = update.Experience.Scores.LogProbGap.Max;
+        if (gap > LargestGap && !gapSaid)
+        {
+            gapSaid = true;
+            Say($"step {step}: log-probs of decoder and learner differ by up to {gap:0.###} (gram/logprob_gap)", isWarning: true);
+        }
+        if (!IsEvery(options.LoggingSteps, step) && evaluated is null && step != totalSteps) return;
+        var metrics = StepMetrics.Of(update, seconds, evaluated);
+        var lines = SampleLines(update, step);
+        directory.Log(step, metrics);
+        samples.Write(lines);
+        events.Steps.Publish(new StepLogged("ppo", step, totalSteps, metrics));
+        events.Samples.Publish(new SamplesLogged(step, lines));
+    }
+
+    /// <summary>A few of a step's responses, evenly over their lengths.</summary>
+    private static SampleLine[] SampleLines(Update update, int step)
+    {
+        var experience = update.Experience;
+        var judgement = experience.Scores.Judgement;
+        var rows = judgement.Rollout.Rows;
+        using var sums = experience.Kl.sum(1).cpu();
+        var kl = sums.data<float>().ToArray();
+        var count = Math.Min(SamplesLoggedPerStep, rows.Count);
+        return
+        [
+            .. Enumerable.Range(0, count).Select(i => i * rows.Count / count).Select(i => new SampleLine(
+                step, rows[i].Prompt.Question, judgement.Verdicts[i].Text, judgement.Verdicts[i].Reference, judgement.Verdicts[i].Score,
+                experience.Rewards[i], kl[i], rows[i].Response.Tokens.Length, rows[i].Response.Ended, judgement.Verdicts[i].Marker))
+        ];
+    }
+
+    private void Save(int step, JsonObject snapshot)
+    {
+        Started(step, "save");
+        directory.SaveCheckpoint(step, snapshot, path =>
+        {
+            models.SavePolicy(path, tokenizer);
+            models.SaveOptimizers(path);
+        }, options.SaveTotalLimit);
+    }
+
+    private void SaveFinalModel(string path)
+    {
+        models.SavePolicy(path, tokenizer);
+        if (models.Value is not { } value) return;
+        AtomicFile.WriteDirectory(Path.Combine(path, "value_model"), target => value.Model.Save(target, value.Optimizer.Masters));
+    }
+
+    private PpoResult Result(Evaluation? last) => new()
+    {
+        Gold = last?.Gold is { } after ? new GoldChange(evaluation.InitialGold!, after) : null,
+        WinRate = last is null ? null : new WinRates(last.WinRate, last.GoldWinRate),
+        Kl = last?.Kl ?? lastKl,
+        Steps = totalSteps,
+        Seconds = clock.Elapsed.TotalSeconds,
+        Model = directory.Path,
+        Examples = last is null ? [] : [.. evalPrompts.Take(Examples).Select((prompt, i) => new AnswerChange(prompt.Question, evaluation.InitialAnswers[i], last.Answers[i]))],
+    };
+
+    private void Started(int step, string stage) => events.Stages.Publish(new StageStarted(step, totalSteps, stage));
+
+    private void Say(string text, bool isWarning = false) => events.Notices.Publish(new Notice(text, isWarning));
+}

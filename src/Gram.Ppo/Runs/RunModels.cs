@@ -1,0 +1,76 @@
+using Gram.Models.Tokenization;
+using Gram.Models.Transformer;
+using Gram.Training.Optimisation;
+using static TorchSharp.torch;
+
+namespace Gram.Ppo.Runs;
+
+/// <summary>The models of a run: policy, frozen reference, value model, and the optimisers with their float32 weights.</summary>
+internal sealed class RunModels : IDisposable
+{
+    private const string PolicyOptimizer = "optimizer", ValueOptimizer = "value_optimizer";
+
+    private readonly CausalLM? masters; // float32 weights of a policy that computes in another dtype
+
+    public RunModels(PpoOptions options, ScalarType dtype, Device device)
+    {
+        var loaded = CausalLM.Load(options.ModelNameOrPath, ScalarType.Float32, device);
+        (Policy, masters) = dtype == ScalarType.Float32 ? (loaded, null) : (loaded.Clone(dtype), loaded);
+        Reference = options.RefModel is { } path ? CausalLM.Load(path, dtype, device) : Policy.Clone();
+        Policy.SetTrainable(true);
+        Optimizer = new AdamW(Policy.Parameters, AdamWOptionsOf(options), masters?.Parameters);
+        if (options.Advantage != Advantage.Gae) return;
+        var value = new ValueModel(Policy.Clone());
+        value.SetTrainable(true);
+        Value = (value, new AdamW(value.Parameters, AdamWOptionsOf(options)));
+    }
+
+    public CausalLM Policy { get; }
+
+    public CausalLM Reference { get; }
+
+    public AdamW Optimizer { get; }
+
+    public (ValueModel Model, AdamW Optimizer)? Value { get; }
+
+    /// <summary>Writes the policy as a Hugging Face directory, in the dtype that it computes in.</summary>
+    public void SavePolicy(string directory, Tokenizer tokenizer)
+    {
+        Policy.Save(directory, Optimizer.Masters, Policy.DType);
+        tokenizer.CopyTo(directory);
+    }
+
+    /// <summary>Writes float32 weights and moments of policy and value model, the value head among them.</summary>
+    public void SaveOptimizers(string directory)
+    {
+        Optimizer.Save(directory, PolicyOptimizer);
+        Value?.Optimizer.Save(directory, ValueOptimizer);
+    }
+
+    /// <summary>Restores what <see cref="SaveOptimizers"/> wrote, weights included.</summary>
+    public void Load(string directory)
+    {
+        Optimizer.Load(directory, PolicyOptimizer);
+        Value?.Optimizer.Load(directory, ValueOptimizer);
+        Policy.WeightsChanged();
+    }
+
+    public void Dispose()
+    {
+        Value?.Optimizer.Dispose();
+        Value?.Model.Dispose();
+        Optimizer.Dispose();
+        Reference.Dispose();
+        Policy.Dispose();
+        masters?.Dispose();
+    }
+
+    private static AdamWOptions AdamWOptionsOf(PpoOptions options) => new()
+    {
+        Beta1 = options.AdamBeta1,
+        Beta2 = options.AdamBeta2,
+        Epsilon = options.AdamEpsilon,
+        WeightDecay = options.WeightDecay,
+        MaxGradNorm = options.MaxGradNorm,
+    };
+}

@@ -1,0 +1,39 @@
+using System.Text.Json.Nodes;
+using Gram.Models;
+using Gram.Ppo.Mathematics;
+using Gram.Ppo.Stages;
+
+namespace Gram.Ppo.Runs;
+
+/// <summary>Everything of a run that moves, weights and moments apart: what a resumed run needs to go on bit for bit.</summary>
+internal sealed class RunState(PromptOrder order, RandomSource sampling, RandomSource shuffling, LearnerStage learner, KlController kl, RewardNormaliser normaliser)
+{
+    public JsonObject Save() => new()
+    {
+        ["ppo"] = new JsonObject
+        {
+            ["prompt_order"] = order.Save(),
+            ["sampling"] = RandomState.Save(sampling.State),
+            ["shuffling"] = RandomState.Save(shuffling.State),
+            ["optimizer_step"] = learner.OptimizerStep,
+            ["skipped_in_a_row"] = learner.SkippedInARow,
+            ["kl_coef"] = kl.Beta,
+            ["reward_count"] = normaliser.Count,
+            ["reward_sum_of_squares"] = normaliser.SumOfSquares,
+        },
+    };
+
+    /// <exception cref="GramException">The state is not of a PPO run.</exception>
+    public void Load(JsonObject state, string checkpoint)
+    {
+        if (state["ppo"] is not { } ppo) throw new GramException($"{checkpoint}: its trainer_state.json is not of a PPO run; name a checkpoint of one");
+        order.Load(ppo["prompt_order"]!);
+        sampling.State = RandomState.Load(ppo["sampling"]!);
+        shuffling.State = RandomState.Load(ppo["shuffling"]!);
+        learner.OptimizerStep = ppo["optimizer_step"]!.GetValue<int>();
+        learner.SkippedInARow = ppo["skipped_in_a_row"]!.GetValue<int>();
+        kl.Beta = ppo["kl_coef"]!.GetValue<double>();
+        normaliser.Count = ppo["reward_count"]!.GetValue<long>();
+        normaliser.SumOfSquares = ppo["reward_sum_of_squares"]!.GetValue<double>();
+    }
+}

@@ -1,0 +1,74 @@
+using Gram.Models;
+using Gram.Models.Generation;
+using Gram.Models.Scoring;
+using Gram.Models.Tokenization;
+using Gram.Models.Transformer;
+using Gram.Ppo.Mathematics;
+using Gram.Ppo.Records;
+using static TorchSharp.torch;
+
+namespace Gram.Ppo.Stages;
+
+/// <summary>How the policy does on held-out prompts.</summary>
+/// <param name="WinRate">Share of greedy answers that the judge prefers to the initial policy's, ties ½.</param>
+/// <param name="GoldWinRate">The same by the gold measure, where there is one.</param>
+/// <param name="Gold">Mean gold score of the greedy answers, where there is one.</param>
+/// <param name="Kl">Mean Σ k1 against the reference of one sample a prompt, in nats.</param>
+/// <param name="Answers">The greedy answers.</param>
+public sealed record Evaluation(Estimate WinRate, Estimate? GoldWinRate, Estimate? Gold, double Kl, IReadOnlyList<string> Answers);
+
+/// <summary>
+/// Measures progress apart from the reward, which is relative to the current greedy answer and stays near 0 however good the
+/// policy gets: held-out prompts, judged against the initial policy's greedy answers.
+/// </summary>
+/// <param name="prompts">Held-out prompts; at least one.</param>
+/// <param name="scoring">The judge.</param>
+/// <param name="gold">The task's own measure, if any.</param>
+/// <param name="generator">Over the policy.</param>
+/// <param name="policy">The policy.</param>
+/// <param name="reference">The frozen reference policy.</param>
+/// <param name="tokenizer">The policy's.</param>
+/// <param name="options">Sampling and sizes.</param>
+/// <param name="seed">Of the samples that KL is measured on: the same draws at every evaluation.</param>
+/// <param name="padToken">Fills shorter rows.</param>
+public sealed class EvaluationStage(
+    IReadOnlyList<PolicyPrompt> prompts, PairScoring scoring, IGoldMeasure? gold,
+    Models.Generation.Generator generator, CausalLM policy, CausalLM reference, Tokenizer tokenizer, PpoOptions options, ulong seed, int padToken)
+{
+    /// <summary>The initial policy's greedy answers: set before the first update.</summary>
+    public IReadOnlyList<string> InitialAnswers { get; set; } = [];
+
+    /// <summary>Mean gold score of the initial policy's greedy answers.</summary>
+    public Estimate? InitialGold => gold is null ? null : Estimate.OfMean(GoldScores(InitialAnswers));
+
+    /// <summary>Measures the policy as it is.</summary>
+    public async Task<Evaluation> EvaluateAsync(CancellationToken cancellationToken)
+    {
+        var groups = generator.Generate([.. prompts.Select(prompt => prompt.Tokens)], options.Sampling, greedy: true, samples: 1, new RandomSource(seed), options.PerDeviceEvalBatchSize, cancellationToken);
+        var answers = groups.Select(group => JudgingStage.TextOf(tokenizer, group.Greedy!)).ToArray();
+        var (verdicts, _) = await scoring.ScoreAsync([.. prompts.Select((prompt, i) => (prompt.Question, answers[i], InitialAnswers[i]))], cancellationToken);
+        var (before, after) = gold is null ? ([], []) : (GoldScores(InitialAnswers), GoldScores(answers));
+        return new Evaluation(
+            Estimate.OfWins([.. verdicts.Select(verdict => verdict.Win)]),
+            gold is null ? null : Estimate.OfWins([.. before.Zip(after, (b, a) => a > b ? 1 : a < b ? 0 : 0.5)]),
+            gold is null ? null : Estimate.OfMean(after),
+            KlOf([.. groups.Select(group => group.Samples[0])]),
+            answers);
+    }
+
+    private double[] GoldScores(IReadOnlyList<string> answers) => [.. prompts.Select((prompt, i) => gold!.Score(prompt.Prompt, answers[i]))];
+
+    private double KlOf(GeneratedSequence[] samples)
+    {
+        using var noGrad = no_grad();
+        var sum = 0.0;
+        foreach (var rows in Enumerable.Range(0, prompts.Count).OrderBy(i => prompts[i].Tokens.Length + samples[i].Tokens.Length).Chunk(options.PerDeviceTrainBatchSize))
+        {
+            using var scope = NewDisposeScope();
+            using var batch = new SequenceBatch([.. rows.Select(i => prompts[i].Tokens)], [.. rows.Select(i => samples[i].Tokens)], padToken, [.. rows.Select(i => samples[i].Kept)], policy.Device);
+            var (ours, theirs) = (TokenScorer.Score(policy, batch, options.Temperature), TokenScorer.Score(reference, batch, options.Temperature));
+            sum += Kl.K1(ours.LogProbs, theirs.LogProbs).to(float64).sum().item<double>();
+        }
+        return sum / prompts.Count;
+    }
+}

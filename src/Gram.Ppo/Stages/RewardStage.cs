@@ -1,0 +1,80 @@
+using Gram.Ppo.Mathematics;
+using Gram.Ppo.Records;
+using Gram.Training.Runs;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Gram.Ppo.Stages;
+
+/// <summary>4 and 5. Builds rewards per token and advantages of a whole rollout.</summary>
+/// <param name="options">Transform, normalisation, truncation, estimator.</param>
+/// <param name="kl">The KL term's weight.</param>
+/// <param name="normaliser">Running scale of the rewards.</param>
+public sealed class RewardStage(PpoOptions options, KlController kl, RewardNormaliser normaliser)
+{
+    /// <summary>Turns scores into experience, and steers the KL term for the next step. Takes over the scored rollout.</summary>
+    /// <exception cref="RunStoppedException">The policy is further from its reference than max_kl.</exception>
+    public Experience Credit(ScoredRollout scored)
+    {
+        using var noGrad = no_grad();
+        using var scope = NewDisposeScope();
+        var (raw, rewards) = Rewards(scored.Judgement);
+        var beta = kl.Beta;
+        var (mask, trainMask) = (scored.Mask, TrainMask(scored));
+        var kls = Masked.Fill(Kl.K1(scored.OldLogProbs, scored.RefLogProbs), mask); // [rows, responseTokens]
+        var meanKl = kls.sum(1).mean().ToDouble();
+        if (meanKl > options.MaxKl) throw new RunStoppedException($"KL from the reference is {meanKl:0.###} nats a response, above max_kl {options.MaxKl}");
+        var rewardBeta = options.KlIn == KlIn.Reward ? beta : 0;
+
+        Tensor advantages;
+        Tensor? returns = null;
+        if (options.Advantage == Advantage.Remax)
+        {
+            var baseline = RewardTransforms.Tie(options.RewardTransform) / (options.NormalisesRewards ? normaliser.Scale : 1);
+            var tokenRewards = TokenRewards.Build(kls, rewardBeta, RowTensor(rewards.Select(reward => reward - baseline), kls), mask);
+            advantages = Masked.Fill(Advantages.Remax(tokenRewards, mask, options.Gamma), trainMask);
+        }
+        else
+        {
+            var tokenRewards = TokenRewards.Build(kls, rewardBeta, RowTensor(rewards, kls), mask);
+            if (options.PpoWhitenRewards) tokenRewards = Whitening.Whiten(tokenRewards, trainMask, shiftMean: false);
+            (advantages, returns) = Advantages.Gae(tokenRewards, scored.Values!, mask, options.Gamma, options.Lam);
+            advantages = Whitening.Whiten(advantages, trainMask);
+        }
+        kl.Update(meanKl, rewards.Length);
+        return new Experience
+        {
+            Scores = scored,
+            RawRewards = raw,
+            Rewards = rewards,
+            Beta = beta,
+            KlInReward = options.KlIn == KlIn.Reward,
+            Kl = kls.DetachFromDisposeScope(),
+            TrainMask = trainMask.DetachFromDisposeScope(),
+            Advantages = advantages.DetachFromDisposeScope(),
+            Returns = returns?.DetachFromDisposeScope(),
+        };
+    }
+
+    /// <summary>Rewards by row, before and after normalisation. Truncation's penalty replaces both and stays out of the running scale.</summary>
+    private (double[] Raw, double[] Normalised) Rewards(Judgement judgement)
+    {
+        var penalised = judgement.Rollout.Rows.Select(row => options.TruncationPenalty is not null && !row.Response.Ended).ToArray();
+        var raw = judgement.Verdicts.Select(verdict => RewardTransforms.Apply(options.RewardTransform, verdict.Score, options.RewardClip)).ToArray();
+        normaliser.Update([.. raw.Where((_, i) => !penalised[i])]);
+        var scale = options.NormalisesRewards ? normaliser.Scale : 1;
+        return (
+            [.. raw.Select((reward, i) => penalised[i] ? options.TruncationPenalty!.Value : reward)],
+            [.. raw.Select((reward, i) => penalised[i] ? options.TruncationPenalty!.Value : reward / scale)]);
+    }
+
+    private Tensor TrainMask(ScoredRollout scored)
+    {
+        if (!options.MasksTruncated) return scored.Mask.clone();
+        using var ended = tensor(scored.Judgement.Rollout.Rows.Select(row => row.Response.Ended).ToArray(), device: scored.Mask.device);
+        return scored.Mask.logical_and(ended.unsqueeze(1));
+    }
+
+    private static Tensor RowTensor(IEnumerable<double> rewards, Tensor like) =>
+        tensor(rewards.Select(reward => (float)reward).ToArray(), device: like.device);
+}

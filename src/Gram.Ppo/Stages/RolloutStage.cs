@@ -1,0 +1,25 @@
+using Gram.Models;
+using Gram.Models.Generation;
+using Gram.Ppo.Records;
+
+namespace Gram.Ppo.Stages;
+
+/// <summary>1. Generates: samples (and the greedy response, where it is the reference) of each prompt from one prefill.</summary>
+/// <param name="generator">Over the policy.</param>
+/// <param name="options">Sampling, number of samples, reference.</param>
+/// <param name="random">The run's sampling generator.</param>
+public sealed class RolloutStage(Generator generator, PpoOptions options, RandomSource random)
+{
+    /// <summary>Samples responses to a step's prompts; rows come back in order of length.</summary>
+    public Rollout Generate(PromptBatch batch, CancellationToken cancellationToken)
+    {
+        var greedy = options.Reference == Reference.Greedy;
+        var groups = generator.Generate([.. batch.Prompts.Select(prompt => prompt.Tokens)], options.Sampling, greedy, options.NumSamples, random, options.PerDeviceEvalBatchSize, cancellationToken);
+        var rows = batch.Prompts
+            .Zip(groups, (prompt, group) => group.Samples.Select(sample => new RolloutRow(prompt, sample, group.Greedy)))
+            .SelectMany(row => row)
+            .OrderBy(row => row.Prompt.Tokens.Length + row.Response.Tokens.Length)
+            .ToArray();
+        return new Rollout(batch.Step, rows, groups.Sum(group => (group.Greedy?.Tokens.Length ?? 0) + group.Samples.Sum(sample => sample.Tokens.Length)));
+    }
+}

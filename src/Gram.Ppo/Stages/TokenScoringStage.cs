@@ -1,0 +1,85 @@
+using Gram.Models.Scoring;
+using Gram.Models.Transformer;
+using Gram.Ppo.Records;
+using TorchSharp;
+using static TorchSharp.torch;
+using F = TorchSharp.torch.nn.functional;
+
+namespace Gram.Ppo.Stages;
+
+/// <summary>
+/// 3. Scores tokens under policy, reference and value model by the learner's own forward, in the update's micro-batches: the
+/// decoder's kernels round differently, and with the same ones a ratio at lr 0 is exactly 1.
+/// </summary>
+/// <param name="policy">The policy as it generated.</param>
+/// <param name="reference">The frozen reference policy.</param>
+/// <param name="value">The value model, if the estimator has one.</param>
+/// <param name="options">Temperature and micro-batch size.</param>
+/// <param name="padToken">Fills shorter rows.</param>
+public sealed class TokenScoringStage(CausalLM policy, CausalLM reference, ValueModel? value, PpoOptions options, int padToken)
+{
+    /// <summary>Scores a judged rollout.</summary>
+    public ScoredRollout Score(Judgement judgement)
+    {
+        using var noGrad = no_grad();
+        using var scope = NewDisposeScope();
+        var rows = judgement.Rollout.Rows;
+        var micros = MicroBatches(rows);
+        var width = rows.Max(row => row.Response.Tokens.Length);
+        List<Tensor> old = [], references = [], values = [];
+        foreach (var micro in micros)
+        {
+            old.Add(Widen(LogProbs(policy, micro.Batch), width));
+            references.Add(Widen(LogProbs(reference, micro.Batch), width));
+            if (value is not null) values.Add(Widen(value.Score(micro.Batch), width));
+        }
+        var oldLogProbs = cat(old); // [rows, responseTokens]
+        return new ScoredRollout
+        {
+            Judgement = judgement,
+            MicroBatches = micros,
+            Mask = cat([.. micros.Select(micro => Widen(micro.Batch.Mask, width))]).DetachFromDisposeScope(),
+            OldLogProbs = oldLogProbs.DetachFromDisposeScope(),
+            RefLogProbs = cat(references).DetachFromDisposeScope(),
+            Values = value is null ? null : cat(values).DetachFromDisposeScope(),
+            LogProbGap = Gap(rows, oldLogProbs, width),
+        };
+    }
+
+    private MicroBatch[] MicroBatches(IReadOnlyList<RolloutRow> rows) =>
+    [
+        .. rows.Chunk(options.PerDeviceTrainBatchSize).Select((chunk, i) => new MicroBatch(i * options.PerDeviceTrainBatchSize, new SequenceBatch(
+            [.. chunk.Select(row => row.Prompt.Tokens)],
+            [.. chunk.Select(row => row.Response.Tokens)],
+            padToken,
+            [.. chunk.Select(row => row.Response.Kept)],
+            policy.Device)))
+    ];
+
+    private Tensor LogProbs(CausalLM model, SequenceBatch batch)
+    {
+        var scores = TokenScorer.Score(model, batch, options.Temperature);
+        scores.Entropy.Dispose();
+        return scores.LogProbs;
+    }
+
+    private static Tensor Widen(Tensor x, long width) => F.pad(x, [0, width - x.shape[1]]);
+
+    /// <summary>How far the decoder's log-probs are from the learner's.</summary>
+    private static (double Mean, double Max) Gap(IReadOnlyList<RolloutRow> rows, Tensor oldLogProbs, int width)
+    {
+        using var onCpu = oldLogProbs.cpu();
+        var learner = onCpu.data<float>().ToArray();
+        double sum = 0, max = 0;
+        for (var row = 0; row < rows.Count; row++)
+        {
+            for (var t = 0; t < rows[row].Response.Tokens.Length; t++)
+            {
+                var gap = Math.Abs(rows[row].Response.LogProbs[t] - learner[(row * width) + t]);
+                sum += gap;
+                max = Math.Max(max, gap);
+            }
+        }
+        return (sum / rows.Sum(row => row.Response.Tokens.Length), max);
+    }
+}

@@ -1,0 +1,70 @@
+using Gram.Pipes.Events;
+using Gram.Ppo.Events;
+using Gram.Reward.Data;
+using Gram.Training.Runs;
+
+namespace Gram.Ppo.Tests.Support;
+
+/// <summary>A small PPO run in a folder of its own, whose events are kept.</summary>
+internal sealed class TestRun : IDisposable
+{
+    private readonly TemporaryDirectory directory = new();
+
+    public TestRun() => Policy = TinyPolicy.Write(directory.File("policy"));
+
+    public string Policy { get; }
+
+    public LetterJudge Judge { get; } = new();
+
+    public List<StepLogged> Steps { get; } = [];
+
+    public List<Notice> Notices { get; } = [];
+
+    public List<SamplesLogged> Samples { get; } = [];
+
+    public List<StageStarted> Stages { get; } = [];
+
+    /// <summary>Called after each logged step.</summary>
+    public Action<StepLogged>? OnStep { get; set; }
+
+    public static IReadOnlyList<Prompt> Prompts { get; } = [.. new[] { "a b", "c", "d e f", "g h", "b c d", "e", "f g", "h a", "b", "c d e f" }.Select(text => new Prompt(text))];
+
+    public static IReadOnlyList<Prompt> EvalPrompts { get; } = [.. new[] { "a c", "d", "e g h", "b d", "h", "f a" }.Select(text => new Prompt(text))];
+
+    public string Output(string name) => directory.File(name);
+
+    /// <summary>Small, quick options.</summary>
+    public PpoOptions Options(string output = "run") => new()
+    {
+        ModelNameOrPath = Policy,
+        OutputDir = Output(output),
+        OverwriteOutputDir = true,
+        MaxSteps = 2,
+        PerDeviceTrainBatchSize = 2,
+        GradientAccumulationSteps = 2,
+        PpoBufferSize = 2,
+        MaxNewTokens = 8,
+        LearningRate = 1e-3,
+        ValueLearningRate = 1e-3,
+        WarmupRatio = 0,
+        LrSchedulerType = Training.Optimisation.LrSchedulerType.Constant,
+        Seed = 7,
+    };
+
+    public PpoRun Run(PpoOptions options, bool evaluates = true) => new(options, Judge, Prompts, evaluates ? EvalPrompts : [], new PpoEvents(
+        Collect<StepLogged>(step =>
+        {
+            Steps.Add(step);
+            OnStep?.Invoke(step);
+        }),
+        Collect<Notice>(Notices.Add), Collect<SamplesLogged>(Samples.Add), Collect<StageStarted>(Stages.Add)), Judge);
+
+    public void Dispose() => directory.Dispose();
+
+    private static EventBroker<T> Collect<T>(Action<T> add)
+    {
+        var broker = new EventBroker<T>();
+        broker.Subscribe(add);
+        return broker;
+    }
+}
