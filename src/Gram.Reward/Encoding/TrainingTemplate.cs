@@ -84,8 +84,7 @@ public sealed partial record TrainingTemplate
     public static TrainingTemplate For(string? name, Tokenizer tokenizer)
     {
         if (name is not (null or "" or "auto")) return ByName(name).Checked(tokenizer);
-        var own = tokenizer.ChatTemplateSource ?? throw new GramException("the checkpoint has no chat template of its own: set template (none for texts as they are)");
-        return Of(ChatTemplate.Recognise(own)).Checked(tokenizer);
+        return Of(ChatTemplate.ForCheckpoint(tokenizer)).Checked(tokenizer);
     }
 
     /// <summary>The slots of a chat template, found by rendering it (as LLaMA-Factory does where no template is named).</summary>

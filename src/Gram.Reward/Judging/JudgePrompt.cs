@@ -7,7 +7,6 @@ public sealed class JudgePrompt
 {
     private const string QuestionSlot = "{question}", AnswerASlot = "{answer_a}", AnswerBSlot = "{answer_b}";
 
-    private readonly bool hasQuestion;
     private readonly string before, between, middle, after;
 
     /// <summary>The prompt of a judge.</summary>
@@ -19,9 +18,9 @@ public sealed class JudgePrompt
         var prompt = config.Prompt;
         foreach (var slot in new[] { AnswerASlot, AnswerBSlot })
             if (prompt.Split(slot).Length != 2) throw new GramException($"the judge prompt must hold {slot} once");
-        hasQuestion = prompt.Contains(QuestionSlot, StringComparison.Ordinal);
-        var question = hasQuestion ? prompt.IndexOf(QuestionSlot, StringComparison.Ordinal) : 0;
-        var start = hasQuestion ? question + QuestionSlot.Length : 0;
+        HasQuestion = prompt.Contains(QuestionSlot, StringComparison.Ordinal);
+        var question = HasQuestion ? prompt.IndexOf(QuestionSlot, StringComparison.Ordinal) : 0;
+        var start = HasQuestion ? question + QuestionSlot.Length : 0;
         var a = prompt.IndexOf(AnswerASlot, StringComparison.Ordinal);
         var b = prompt.IndexOf(AnswerBSlot, StringComparison.Ordinal);
         if (prompt.Split(QuestionSlot).Length > 2 || start > a || a > b) throw new GramException($"the judge prompt must hold {QuestionSlot} (at most once), {AnswerASlot}, {AnswerBSlot} in this order");
@@ -31,9 +30,12 @@ public sealed class JudgePrompt
         after = prompt[(b + AnswerBSlot.Length)..];
     }
 
+    /// <summary>Whether the prompt shows the question.</summary>
+    public bool HasQuestion { get; }
+
     /// <summary>The prompt about two answers, in this order.</summary>
     public string Render(string question, string answerA, string answerB) =>
-        string.Concat([before, hasQuestion ? question : "", between, answerA, middle, answerB, after]);
+        string.Concat([before, HasQuestion ? question : "", between, answerA, middle, answerB, after]);
 
     /// <summary>Finds question and answers in a filled prompt (white space at its end apart, which published rows lack), or null.</summary>
     public AnswerPair? Parse(string text)
@@ -41,7 +43,7 @@ public sealed class JudgePrompt
         var end = after.TrimEnd();
         var body = text.TrimEnd();
         if (!body.StartsWith(before, StringComparison.Ordinal) || !body.EndsWith(end, StringComparison.Ordinal) || body.Length < before.Length + end.Length) return null;
-        return Cut(body[before.Length..^end.Length], between, middle, hasQuestion);
+        return Cut(body[before.Length..^end.Length], between, middle, HasQuestion);
     }
 
     /// <summary>
@@ -49,7 +51,7 @@ public sealed class JudgePrompt
     /// and the verdict's line after are left out.
     /// </summary>
     public (string Input, string Target) RenderPretraining(string question, string answerA, string answerB) =>
-        (QuestionHeader + (hasQuestion ? question : "") + Gap, string.Concat([AnswerHeader, answerA, middle, answerB, AnswerEnd]));
+        (QuestionHeader + (HasQuestion ? question : "") + Gap, string.Concat([AnswerHeader, answerA, middle, answerB, AnswerEnd]));
 
     /// <summary>Finds both answers in a stage-1 target, or null.</summary>
     public AnswerPair? ParsePretraining(string target)

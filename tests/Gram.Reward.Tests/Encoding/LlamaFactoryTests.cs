@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Text.Json.Nodes;
 using Gram.Models;
 using Gram.Models.Tokenization;
@@ -9,6 +10,8 @@ namespace Gram.Reward.Tests.Encoding;
 [Trait("Category", Goldens.Category)]
 public sealed class LlamaFactoryTests
 {
+    private static readonly ConcurrentDictionary<string, Tokenizer> Loaded = new();
+
     /// <summary>Files of encoded/: TOKENIZER.TEMPLATE.thinking-X.</summary>
     public static IEnumerable<object[]> Files()
     {
@@ -22,15 +25,14 @@ public sealed class LlamaFactoryTests
     {
         var golden = Goldens.Json("rl", "llamafactory", "encoded", file);
         var tokenizer = TokenizerOf(golden);
-        var name = golden["template"]!.GetValue<string>();
+        var name = golden["template"]?.GetValue<string>(); // null = derived from the tokenizer's own chat template
         if (golden["after_fix"]!["tokens_added"]!.GetValue<int>() > 0)
         {
             // The fork adds ids beyond the embedding; here that is an error.
             FluentActions.Invoking(() => TrainingTemplate.For(name, tokenizer)).Should().Throw<GramException>().WithMessage($"*{name}*<|*|>*vocabulary lacks*");
             return;
         }
-        // "none" in the goldens = derived from the tokenizer's own chat template; that is "auto" here.
-        var template = TrainingTemplate.For(name == "none" ? "auto" : name, tokenizer);
+        var template = TrainingTemplate.For(name, tokenizer);
         var datasets = Goldens.Json("rl", "llamafactory", "datasets.json");
         var compared = 0;
         foreach (var set in golden["sets"]!.AsArray())
@@ -69,7 +71,7 @@ public sealed class LlamaFactoryTests
         var datasets = Goldens.Json("rl", "llamafactory", "datasets.json");
         foreach (var group in Goldens.Json("rl", "llamafactory", "truncation.json")["cases"]!.AsArray().GroupBy(item => (item!["tokenizer"]!.GetValue<string>(), item["template"]!.GetValue<string>(), item["enable_thinking"]?.GetValue<bool>())))
         {
-            var tokenizer = Tokenizer.Load(DirectoryOf(group.Key.Item1));
+            var tokenizer = TokenizerOf(group.First()!);
             var template = TrainingTemplate.For(group.Key.Item2, tokenizer);
             foreach (var item in group)
             {
@@ -103,7 +105,7 @@ public sealed class LlamaFactoryTests
         return [.. datasets[set]!["rows"]!.AsArray().Select((row, i) => DatasetReader.Convert(parsed, new(i + 1, row!.AsObject(), set)))];
     }
 
-    private static Tokenizer TokenizerOf(JsonNode golden) => Tokenizer.Load(DirectoryOf(golden["tokenizer"]!.GetValue<string>()));
+    private static Tokenizer TokenizerOf(JsonNode golden) => Loaded.GetOrAdd(golden["tokenizer"]!.GetValue<string>(), name => Tokenizer.Load(DirectoryOf(name)));
 
     /// <summary>A tokenizer's folder by the name that the goldens' README gives it.</summary>
     private static string DirectoryOf(string name) => name switch
