@@ -32,12 +32,12 @@ public class BpeTrainerTests
     {
         using var directory = new TemporaryDirectory();
         var messages = new DemoWorld(1).Ppo.Take(200).ToList();
-        var bpe = BpeTrainer.Train(messages, vocabularySize: 500, TokenizerFiles.ControlTokens);
+        var bpe = BpeTrainer.Train(messages, vocabularySize: 450, TokenizerFiles.ControlTokens);
         TokenizerFiles.Write(directory.Path, bpe, contextLength: 128);
 
         var tokenizer = Tokenizer.Load(directory.Path);
 
-        tokenizer.Count.Should().Be(500);
+        tokenizer.Count.Should().Be(450);
         tokenizer.PadTokenId.Should().Be(0);
         tokenizer.EosTokenId.Should().Be(2);
         tokenizer.TokenId("<|im_start|>").Should().Be(1);
