@@ -13,8 +13,14 @@ internal sealed record Command(string Name, string Summary, string Example, Type
     /// <summary>Whether it runs without arguments; otherwise that prints its help.</summary>
     public bool RunsBare { get; init; }
 
+    /// <summary>The folder that its runs are written to, where none is named; null for commands without runs.</summary>
+    public string? RunFolder { get; init; }
+
     /// <summary>Whether LLaMA-Factory's training keys without effect here are accepted.</summary>
     public bool Trains { get; init; }
+
+    /// <summary>Its keys' values for the embedded demo: below the user's, where no model of the user's own is named.</summary>
+    public IReadOnlyDictionary<string, string>? Preset { get; init; }
 
     /// <summary>All its options records.</summary>
     public IReadOnlyList<OptionRecord> Options => [.. Records, typeof(CommonOptions)];

@@ -2,6 +2,7 @@ using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
 using System.Globalization;
 using System.Reflection;
+using System.Text.Json;
 
 namespace Gram.Host.Configuration;
 
@@ -9,7 +10,8 @@ namespace Gram.Host.Configuration;
 /// <param name="Name">The key in YAML and, with two dashes, on the command line.</param>
 /// <param name="Property">The property that it sets.</param>
 /// <param name="Default">The property's value when nothing sets it.</param>
-internal sealed record OptionKey(string Name, PropertyInfo Property, object? Default)
+/// <param name="Prefix">The part of the name that its record's place in the command gives it.</param>
+internal sealed record OptionKey(string Name, PropertyInfo Property, object? Default, string Prefix = "")
 {
     public string Description => Property.GetCustomAttribute<DescriptionAttribute>()?.Description ?? "";
 
@@ -68,8 +70,8 @@ internal sealed record OptionKey(string Name, PropertyInfo Property, object? Def
         }
     }
 
-    /// <summary>The default as it would be written.</summary>
-    public string DefaultText => Text(Default) ?? "none";
+    /// <summary>The default as it would be written; empty where there is none.</summary>
+    public string DefaultText => Text(Default) ?? "";
 
     /// <summary>A value as YAML and the command line write it; null for no value.</summary>
     public static string? Text(object? value) => value switch
@@ -78,6 +80,7 @@ internal sealed record OptionKey(string Name, PropertyInfo Property, object? Def
         string text => text,
         bool flag => flag ? "true" : "false",
         Enum name => OptionValue.SnakeCase(name.ToString()),
+        IEnumerable<string> items when items.Any(item => item != item.Trim() || item.Contains(',', StringComparison.Ordinal)) => JsonSerializer.Serialize(items),
         System.Collections.IEnumerable items => string.Join(",", items.Cast<object>().Select(Text)),
         IFormattable number => number.ToString(null, CultureInfo.InvariantCulture),
         _ => value.ToString(),

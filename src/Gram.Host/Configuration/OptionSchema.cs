@@ -61,7 +61,7 @@ internal sealed class OptionSchema
         {
             if (KeyName(property) is { } name)
             {
-                if (value(new OptionKey(prefix + name, property, property.GetValue(record))) is (true, var set)) property.SetValue(record, set);
+                if (value(new OptionKey(prefix + name, property, property.GetValue(record), prefix)) is (true, var set)) property.SetValue(record, set);
             }
             else if (IsRecord(property))
             {
@@ -76,7 +76,7 @@ internal sealed class OptionSchema
 
     private static IEnumerable<OptionKey> KeysOf(object record, string prefix) =>
         from property in Properties(record.GetType())
-        from key in KeyName(property) is { } name ? [new OptionKey(prefix + name, property, property.GetValue(record))]
+        from key in KeyName(property) is { } name ? [new OptionKey(prefix + name, property, property.GetValue(record), prefix)]
             : IsRecord(property) ? KeysOf(property.GetValue(record) ?? Activator.CreateInstance(property.PropertyType)!, prefix)
             : Enumerable.Empty<OptionKey>()
         select key;

@@ -1,4 +1,6 @@
+using System.ComponentModel.DataAnnotations;
 using System.Globalization;
+using System.Reflection;
 using System.Text;
 using System.Text.Json;
 using Gram.Models;
@@ -60,10 +62,14 @@ internal static class OptionValue
         if (key.ItemType == typeof(string) && key.Allowed.Count > 0) value = key.Allowed.FirstOrDefault(allowed => Same(allowed, text));
         if (value is null) throw Wrong(key.Allowed.Count > 0 ? "is none of its values" : $"is not {Noun(key)}");
         if (key.Range is { } range && !range.IsValid(value)) throw Wrong("is out of range");
+        if (key.Property.GetCustomAttributes<ValidationAttribute>().FirstOrDefault(rule => rule is not RequiredAttribute && !rule.IsValid(value)) is { } broken)
+        {
+            throw new GramException($"{where}: {broken.FormatErrorMessage(key.Name)}; got {text}");
+        }
         return value;
 
         GramException Wrong(string what) =>
-            new($"{where}: '{key.Name}' {what}: {text}{(key.Accepted.Length > 0 ? $"; accepted: {key.Accepted}" : "")} (default {key.DefaultText})");
+            new($"{where}: '{key.Name}' {what}: {text}{(key.Accepted.Length > 0 ? $"; accepted: {key.Accepted}" : "")}{(key.DefaultText.Length > 0 ? $" (default {key.DefaultText})" : "")}");
     }
 
     private static string Noun(OptionKey key) =>

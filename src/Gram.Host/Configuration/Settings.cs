@@ -12,21 +12,24 @@ internal sealed class Settings
     private const string EnvironmentPrefix = "GRAM_";
     private readonly OptionSchema schema;
     private readonly Dictionary<string, (IReadOnlyList<string> Texts, string Where)> values = new(StringComparer.OrdinalIgnoreCase);
+    private readonly HashSet<string> given;
     private readonly List<string> notes = [];
 
     /// <summary>Loads and checks the keys.</summary>
     /// <param name="schema">The command's keys.</param>
     /// <param name="arguments">Its command line.</param>
-    /// <param name="defaults">Values below the file's: those of the embedded demo.</param>
+    /// <param name="preset">Values below the user's: those of the embedded demo, where no model of the user's own is named.</param>
     /// <exception cref="GramException">A key is unknown, or its value is not accepted.</exception>
-    public Settings(OptionSchema schema, CommandArguments arguments, IReadOnlyDictionary<string, string>? defaults = null)
+    public Settings(OptionSchema schema, CommandArguments arguments, IReadOnlyDictionary<string, string>? preset = null)
     {
         this.schema = schema;
-        Read(InMemory(defaults ?? new Dictionary<string, string>()), "demo");
         if (arguments.File is { } file) Read(Yaml(file), file);
         Read(InMemory(FromEnvironment()), "environment");
         Read(InMemory(arguments.Values), "command line");
-        if (schema.Keys.FirstOrDefault(key => key.IsRequired && Value(key) is null or "" or Array { Length: 0 }) is { } missing)
+        given = new(values.Keys, StringComparer.OrdinalIgnoreCase);
+        var ownModel = values.TryGetValue("model_name_or_path", out var model) && model.Texts is not [DemoName.Text];
+        if (preset is not null && !ownModel) Read(InMemory(preset.Where(pair => !values.ContainsKey(pair.Key))), "demo");
+        if (schema.Keys.FirstOrDefault(key => key.IsRequired && key.Prefix.Length == 0 && Value(key) is null or "" or Array { Length: 0 }) is { } missing)
         {
             throw new GramException($"--{missing.Name} is needed: {missing.Description}");
         }
@@ -35,21 +38,25 @@ internal sealed class Settings
     /// <summary>Lines about keys that were accepted without effect.</summary>
     public IReadOnlyList<string> Notes => notes;
 
-    /// <summary>Whether anything sets a key.</summary>
-    public bool Has(string key) => values.ContainsKey(schema.Canonical(key));
+    /// <summary>Whether the user set a key.</summary>
+    public bool IsGiven(string key) => given.Contains(schema.Canonical(key));
 
     /// <summary>An options record with its keys bound and validated.</summary>
     public T Get<T>(string prefix = "") => (T)Get(new OptionRecord(typeof(T), prefix));
 
-    /// <summary>An options record with its keys bound and validated.</summary>
+    /// <summary>An options record with its keys bound and validated; one with a prefix is a part that its command completes, so only its values are checked.</summary>
     public object Get(OptionRecord options)
     {
         var record = OptionSchema.Bind(options, key => (values.ContainsKey(key.Name), Value(key)));
+        if (options.Prefix.Length > 0) return record;
         var results = new List<ValidationResult>();
-        return Validator.TryValidateObject(record, new ValidationContext(record), results, validateAllProperties: true)
+        return Validator.TryValidateObject(record, new ValidationContext(record), results, validateAllProperties: false)
             ? record
             : throw new GramException(string.Join("; ", results.Select(result => result.ErrorMessage)));
     }
+
+    /// <summary>Settles a key that the command works out itself.</summary>
+    public void Set(string key, string value) => values[schema.Canonical(key)] = ([value], "command");
 
     /// <summary>Every key with the value that the run uses, as a YAML file that repeats it.</summary>
     public string ToYaml() => new SerializerBuilder().Build().Serialize(schema.Keys.ToDictionary(key => key.Name, key => Plain(Value(key)) ?? (key.Default is null ? null : "none")));

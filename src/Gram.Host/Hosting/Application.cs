@@ -3,6 +3,10 @@ using Gram.Host.Configuration;
 using Gram.Host.Progress;
 using Gram.Models;
 using Gram.Pipes.Events;
+#if MESSAGEPIPE
+using Gram.Pipes.MessagePipe;
+#endif
+using Gram.Ppo.Events;
 using Gram.Training.Runs;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -29,10 +33,12 @@ internal static class Application
             var arguments = CommandArguments.Parse(words, schema);
             if (arguments.Help || (words.Count == 0 && !command.RunsBare))
             {
-                Console.Out.Write(HelpText.Of(command.Name, command.Summary, command.Example, schema));
+                Console.Out.Write(HelpText.Of(command));
                 return ExitCode.Done;
             }
-            return await RunAsync(command, new Settings(schema, arguments));
+            var settings = new Settings(schema, arguments, command.Preset);
+            if (command.RunFolder is { } folder) OutputDirectory.Settle(settings, folder);
+            return await RunAsync(command, settings);
         }
         catch (Exception error)
         {
@@ -48,7 +54,12 @@ internal static class Application
         builder.Services.Configure<ConsoleLifetimeOptions>(console => console.SuppressStatusMessages = true);
         // A checkpoint may take longer than the host's 30 seconds.
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = Timeout.InfiniteTimeSpan);
-        builder.Services.AddEvents().AddSingleton(settings).AddSingleton<Engine>().AddSingleton<JobOutcome>().AddHostedService<JobService>();
+        builder.Services.AddSingleton(settings).AddSingleton<PpoEvents>().AddSingleton<Engine>().AddSingleton<JobOutcome>().AddHostedService<JobService>();
+#if MESSAGEPIPE
+        builder.Services.AddMessagePipeEvents();
+#else
+        builder.Services.AddEvents();
+#endif
         foreach (var options in command.Options)
         {
             var bound = settings.Get(options);
@@ -68,7 +79,8 @@ internal static class Application
         }
         if (outcome.Error is { } error) return Fail(error);
         var result = outcome.Result!;
-        Console.Out.WriteLine(settings.Get<CommonOptions>().Json ? result.JsonLine : result.Text.TrimEnd());
+        if (settings.Get<CommonOptions>().Json) Console.Out.WriteLine(result.JsonLine);
+        else (result.DataOnOutput ? Console.Error : Console.Out).WriteLine(result.Text.TrimEnd());
         return result.Error is null ? ExitCode.Done : Fail(result.Error);
     }
 

@@ -26,12 +26,13 @@ internal sealed class Engine
     public Device Device { get; }
 
     /// <summary>The dtype of training: float32 on a CPU unless told otherwise, so that a seed means the same everywhere.</summary>
-    public ScalarType TrainingDType => Named ?? (Device.type == DeviceType.CUDA ? ScalarType.BFloat16 : ScalarType.Float32);
+    public ScalarType TrainingDType => NamedDType ?? (Device.type == DeviceType.CUDA ? ScalarType.BFloat16 : ScalarType.Float32);
 
     /// <summary>The dtype of generating and judging: float32 on a CPU unless told otherwise.</summary>
     public ScalarType InferenceDType => TrainingDType;
 
-    private ScalarType? Named => options.DType switch
+    /// <summary>The dtype that dtype names; null for auto.</summary>
+    public ScalarType? NamedDType => options.DType switch
     {
         "float32" => ScalarType.Float32,
         "bfloat16" => ScalarType.BFloat16,

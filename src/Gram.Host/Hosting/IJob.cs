@@ -20,6 +20,9 @@ internal sealed record JobResult(JsonObject Json, string Text, GramException? Er
 {
     private static readonly JsonSerializerOptions Readable = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
+    /// <summary>Whether the job's rows went to standard output, so that the text belongs on standard error.</summary>
+    public bool DataOnOutput { get; init; }
+
     /// <summary>The object in one line.</summary>
     public string JsonLine => Json.ToJsonString(Readable);
 }

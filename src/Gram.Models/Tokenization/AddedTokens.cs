@@ -1,5 +1,3 @@
-using System.Globalization;
-using System.Text;
 using System.Text.RegularExpressions;
 using Gram.Models.Checkpoints;
 
@@ -64,12 +62,6 @@ internal sealed class AddedTokenSplitter
         if (end < text.Length) yield return new(text[end..], null);
     }
 
-    /// <summary>Whether the character that starts (or ends) at an index is one of \w.</summary>
-    private static bool IsWord(string text, int index)
-    {
-        if (index < 0 || index >= text.Length) return false;
-        if (char.IsLowSurrogate(text[index]) && index > 0) index--;
-        return Rune.TryGetRuneAt(text, index, out var rune) && Rune.GetUnicodeCategory(rune)
-            is <= UnicodeCategory.LetterNumber or UnicodeCategory.ConnectorPunctuation;
-    }
+    private static bool IsWord(string text, int index) =>
+        index >= 0 && index < text.Length && (char.IsLetterOrDigit(text[index]) || text[index] == '_' || char.IsSurrogate(text[index]));
 }

@@ -1,0 +1,63 @@
+using System.ComponentModel;
+using System.ComponentModel.DataAnnotations;
+using System.Diagnostics;
+using System.Text.Json.Nodes;
+using Gram.Host.Configuration;
+using Gram.Host.Hosting;
+using Gram.Models;
+using Gram.Models.Generation;
+using Gram.Reward.Data;
+using Microsoft.Extensions.Configuration;
+
+namespace Gram.Host.Commands;
+
+/// <summary>Keys of <c>generate</c> alone.</summary>
+internal sealed record GenerateOptions : IValidatableObject
+{
+    [ConfigurationKeyName("n"), Description("answers of each prompt"), Range(1, 65536)]
+    public int N { get; init; } = 1;
+
+    [ConfigurationKeyName("do_sample"), Description("samples instead of taking the likeliest token (default: where n is above 1)")]
+    public bool? DoSample { get; init; }
+
+    public bool Samples => DoSample ?? N > 1;
+
+    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
+    {
+        if (!Samples && N > 1) yield return new ValidationResult($"n: {N} greedy answers would all be the same; set --do_sample true or --n 1");
+    }
+}
+
+/// <summary>n responses for each prompt, greedy or sampled.</summary>
+internal sealed class GenerateJob(GenerateOptions options, PromptOptions input, ModelOptions model, SamplingOptions sampling, CommonOptions common, Engine engine) : IJob
+{
+    public Task<JobResult> RunAsync(CancellationToken cancellationToken)
+    {
+        var output = input.Prompt is not null && input.Output is null ? null : OutputFile.Choose(input.Output, "generations.jsonl", common);
+        var prompts = PromptReader.Read(input);
+        using var policy = new TextModel(model, engine);
+        var clock = Stopwatch.StartNew();
+        var groups = policy.Generate(prompts, sampling, greedy: !options.Samples, options.Samples ? options.N : 0, new RandomSource(common.Seed), cancellationToken);
+        var seconds = clock.Elapsed.TotalSeconds;
+
+        var answers = groups.Select(group => group.Greedy is { } greedy ? [greedy] : group.Samples).ToList();
+        var rows = prompts.Zip(answers, (prompt, group) => GenerationFile.RowOf(prompt, group.Select(policy.Text))).ToList();
+        var tokens = answers.Sum(group => group.Sum(answer => answer.Tokens.Length));
+        var json = new JsonObject
+        {
+            ["count"] = prompts.Count,
+            ["responses"] = answers.Sum(group => group.Count),
+            ["tokens"] = tokens,
+            ["seconds"] = seconds,
+            ["tokens_per_s"] = tokens / seconds,
+        };
+        if (output is null || (output == "-" && common.Json))
+        {
+            json["generations"] = new JsonArray([.. rows]);
+            return Task.FromResult(new JobResult(json, string.Join("\n\n", answers.SelectMany(group => group.Select(policy.Text)))));
+        }
+        JsonRows.Write(output, rows);
+        json["output"] = output;
+        return Task.FromResult(new JobResult(json, $"{json["responses"]} responses to {prompts.Count} prompts, {tokens} tokens in {seconds:0.0} s ({tokens / seconds:0} tokens/s): {output}") { DataOnOutput = output == "-" });
+    }
+}

@@ -1,0 +1,35 @@
+using System.Diagnostics;
+using System.Text.Json.Nodes;
+using Gram.Host.Configuration;
+using Gram.Host.Hosting;
+using Gram.Reward.Data;
+using Gram.Reward.Judging;
+
+namespace Gram.Host.Commands;
+
+/// <summary>Scores the pairs of a file, both orders.</summary>
+internal sealed class JudgeJob(JudgeOptions options, RowFileOptions files, CommonOptions common, Engine engine) : IJob
+{
+    public async Task<JobResult> RunAsync(CancellationToken cancellationToken)
+    {
+        var directory = DemoName.Judge(options.RewardModel);
+        var output = OutputFile.Choose(files.Output, "scored.jsonl", common);
+        var rows = PairFile.Read(files.Input).ToList();
+        var turnFormat = GramConfig.Read(directory).TurnFormat;
+        using var judge = GramJudge.Load(directory, engine.InferenceDType, engine.Device);
+        var counting = new CountingJudge(judge);
+        var clock = Stopwatch.StartNew();
+        var scores = await counting.ScoreAsync([.. rows.Select(row => row.Pair(turnFormat))], cancellationToken);
+        var seconds = clock.Elapsed.TotalSeconds;
+
+        var scored = rows.Zip(scores, (row, score) => row.Scored(score)).ToList();
+        var json = counting.Report(rows.Count, judge, seconds);
+        var ranked = rows.Zip(scores).Where(pair => pair.First.IsRanked).ToList();
+        if (ranked.Count > 0) json["accuracy"] = ranked.Average(pair => pair.Second.ScoreA > pair.Second.ScoreB ? 1.0 : 0.0);
+        if (output == "-" && common.Json) json["pairs"] = new JsonArray([.. scored]);
+        else JsonRows.Write(output, scored);
+
+        var accuracy = ranked.Count > 0 ? $", {json["accuracy"]:0.000} of {ranked.Count} ranked pairs right" : "";
+        return new JobResult(json, $"{rows.Count} pairs in {seconds:0.0} s ({rows.Count / seconds:0.0} pairs/s){accuracy}, order disagreement {counting.OrderDisagreement:0.000}, {judge.Shortened} shortened: {output}") { DataOnOutput = output == "-" };
+    }
+}

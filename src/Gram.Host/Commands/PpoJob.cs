@@ -1,0 +1,23 @@
+using Gram.Host.Configuration;
+using Gram.Host.Hosting;
+using Gram.Models;
+using Gram.Ppo;
+using Gram.Ppo.Events;
+using Gram.Reward.Judging;
+
+namespace Gram.Host.Commands;
+
+/// <summary>PPO with a GRAM judge.</summary>
+internal sealed class PpoJob(PpoOptions options, Settings settings, Engine engine, PpoEvents events) : IJob
+{
+    public async Task<JobResult> RunAsync(CancellationToken cancellationToken)
+    {
+        var judgePath = options.RewardModel ?? throw new GramException("--reward_model is needed: the GRAM checkpoint that judges");
+        var directory = DemoName.Judge(judgePath);
+        var task = PromptTask.Of(options);
+        using var judge = GramJudge.Load(directory, engine.InferenceDType, engine.Device);
+        var run = task.Run(options, judge, GramConfig.Read(directory), engine, settings, events);
+        var result = await run.RunAsync(cancellationToken);
+        return new JobResult(PpoReport.Json(result), PpoReport.Text(result));
+    }
+}

@@ -1,0 +1,55 @@
+using Gram.Host.Configuration;
+using Gram.Host.Demo;
+using Gram.Host.Hosting;
+using Gram.Models;
+using Gram.Ppo;
+using Gram.Ppo.Events;
+using Gram.Reward.Data;
+using Gram.Reward.Judging;
+
+namespace Gram.Host.Commands;
+
+/// <summary>What a policy is trained on and measured by.</summary>
+/// <param name="Train">Training prompts.</param>
+/// <param name="Eval">Held-out prompts.</param>
+/// <param name="Gold">The task's own measure, where it has one.</param>
+internal sealed record PromptTask(IReadOnlyList<Prompt> Train, IReadOnlyList<Prompt> Eval, IGoldMeasure? Gold)
+{
+    /// <summary>The data sets that the options name; demo is the embedded help desk, which alone has a gold measure.</summary>
+    /// <exception cref="GramException">No data set is named, or one is wrong.</exception>
+    public static PromptTask Of(PpoOptions options)
+    {
+        if (options.Dataset.Count == 0) throw new GramException("--dataset is needed: names in dataset_info.json, a file of prompts, or demo");
+        var train = Load(options.Dataset, DemoDefaults.Prompts, options);
+        if (options.EvalDataset.Count == 0) return HoldOut(train, options.ValSize, (ulong)options.Seed);
+        var eval = Load(options.EvalDataset, DemoDefaults.EvalPrompts, options);
+        return new(train, eval, IsDemo(options.Dataset) && IsDemo(options.EvalDataset) ? DemoDefaults.Gold : null);
+    }
+
+    /// <summary>A PPO run on this task.</summary>
+    public PpoRun Run(PpoOptions options, IPairJudge judge, GramConfig judgeConfig, Engine engine, Settings settings, PpoEvents events) =>
+        new(options with { ModelNameOrPath = DemoName.Policy(options.ModelNameOrPath) }, judge, Train, Eval, events, Gold)
+        {
+            ConfigYaml = settings.ToYaml(),
+            JudgeConfig = judgeConfig,
+            Device = engine.Device,
+            DType = engine.TrainingDType,
+        };
+
+    private static bool IsDemo(IReadOnlyList<string> datasets) => datasets is [DemoName.Text];
+
+    private static List<Prompt> Load(IReadOnlyList<string> datasets, IReadOnlyList<Prompt> demo, PpoOptions options)
+    {
+        var most = options.MaxSamples ?? int.MaxValue;
+        return IsDemo(datasets) ? [.. demo.Take(most)] : [.. datasets.SelectMany(name => PromptSource.Load([name], options.DatasetDir).Take(most))];
+    }
+
+    /// <summary>Takes a share (below 1) or a number of the training prompts out of them.</summary>
+    private static PromptTask HoldOut(List<Prompt> prompts, double size, ulong seed)
+    {
+        var count = size < 1 ? (int)Math.Ceiling(size * prompts.Count) : (int)size;
+        if (count >= prompts.Count) throw new GramException($"val_size: {size} holds out all {prompts.Count} prompts; none is left to train on");
+        new RandomSource(seed).Shuffle(prompts);
+        return new(prompts[count..], prompts[..count], null);
+    }
+}

@@ -1,0 +1,25 @@
+using System.Text.Json.Nodes;
+using Gram.BestOfN;
+
+namespace Gram.Host.Commands;
+
+/// <summary>A row of generations with the outcome of its tournament.</summary>
+internal static class RankedRow
+{
+    public static JsonObject Of(JsonObject generations, TournamentResult result, string method)
+    {
+        var row = (JsonObject)generations.DeepClone();
+        row["best"] = result.Best;
+        row["ranking"] = new JsonArray([.. result.Ranking.Select(index => JsonValue.Create(index))]);
+        row["scores"] = new JsonArray([.. result.Scores.Select(score => JsonValue.Create(score))]);
+        row["method"] = method;
+        row["comparisons"] = new JsonArray([.. result.Comparisons.Select(comparison => new JsonObject
+        {
+            ["a"] = comparison.A,
+            ["b"] = comparison.B,
+            ["score_a"] = comparison.ScoreA,
+            ["round"] = comparison.Round,
+        })]);
+        return row;
+    }
+}

@@ -1,0 +1,59 @@
+using System.ComponentModel;
+using System.ComponentModel.DataAnnotations;
+using Microsoft.Extensions.Configuration;
+
+namespace Gram.Host.Configuration;
+
+/// <summary>Keys of a model that answers prompts.</summary>
+internal sealed record ModelOptions
+{
+    [ConfigurationKeyName("model_name_or_path"), Required, Description("the model: a Hugging Face directory (--model is short for it)")]
+    public string ModelNameOrPath { get; init; } = "";
+
+    [ConfigurationKeyName("template"), Description("chat template of the prompts: a name, none for raw text, or auto for the checkpoint's own")]
+    public string Template { get; init; } = "auto";
+
+    [ConfigurationKeyName("enable_thinking"), Description("whether the chat template opens a think block, where it has one")]
+    public bool? EnableThinking { get; init; } = false;
+
+    [ConfigurationKeyName("per_device_eval_batch_size"), Description("answers decoded at once"), Range(1, 65536)]
+    public int BatchSize { get; init; } = 64;
+}
+
+/// <summary>Keys of a judge.</summary>
+internal sealed record JudgeOptions
+{
+    [ConfigurationKeyName("reward_model"), Required, Description("the judge: a GRAM checkpoint's directory")]
+    public string RewardModel { get; init; } = "";
+}
+
+/// <summary>Keys of a file that is read and one that is written.</summary>
+internal sealed record RowFileOptions
+{
+    [ConfigurationKeyName("input"), Required, Description("file to read: .json or .jsonl, .gz of either; - is standard input")]
+    public string Input { get; init; } = "";
+
+    [ConfigurationKeyName("output"), Description("file to write (.json or .jsonl, .gz of either); - is standard output")]
+    public string? Output { get; init; }
+}
+
+/// <summary>Keys of prompts, from a file or written out, and of what becomes of them.</summary>
+internal sealed record PromptOptions : IValidatableObject
+{
+    [ConfigurationKeyName("prompt"), Description("one prompt, instead of a file")]
+    public string? Prompt { get; init; }
+
+    [ConfigurationKeyName("input"), Description("file of prompts: .json or .jsonl, .gz of either; - is standard input")]
+    public string? Input { get; init; }
+
+    [ConfigurationKeyName("output"), Description("file to write (.json or .jsonl, .gz of either); - is standard output")]
+    public string? Output { get; init; }
+
+    [ConfigurationKeyName("max_samples"), Description("most prompts taken from the file"), Range(1, int.MaxValue)]
+    public int? MaxSamples { get; init; }
+
+    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
+    {
+        if (Prompt is null == Input is null) yield return new ValidationResult("prompts are needed from one place: --prompt TEXT or --input FILE");
+    }
+}

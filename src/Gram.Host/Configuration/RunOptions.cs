@@ -1,0 +1,14 @@
+using System.ComponentModel;
+using Microsoft.Extensions.Configuration;
+
+namespace Gram.Host.Configuration;
+
+/// <summary>Keys of every training run's folder.</summary>
+internal sealed record RunOptions
+{
+    [ConfigurationKeyName("overwrite_output_dir"), Description("replaces an earlier run in output_dir")]
+    public bool OverwriteOutputDir { get; init; }
+
+    [ConfigurationKeyName("resume_from_checkpoint"), Description("true (the newest checkpoint in output_dir; the beginning where there is none) or a checkpoint directory")]
+    public string? ResumeFromCheckpoint { get; init; }
+}

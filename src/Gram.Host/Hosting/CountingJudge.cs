@@ -1,0 +1,35 @@
+using System.Text.Json.Nodes;
+using Gram.Reward.Judging;
+
+namespace Gram.Host.Hosting;
+
+/// <summary>A judge that counts what it is asked and remembers what it answered: a pair asked for again costs nothing.</summary>
+internal sealed class CountingJudge(IPairJudge judge) : IPairJudge
+{
+    private readonly Dictionary<AnswerPair, PairScore> known = [];
+
+    /// <summary>Pairs that the judge behind it was asked for.</summary>
+    public int Comparisons => known.Count;
+
+    /// <summary>Mean order disagreement of those pairs.</summary>
+    public double OrderDisagreement => known.Count == 0 ? 0 : known.Values.Average(score => score.OrderDisagreement);
+
+    public async ValueTask<IReadOnlyList<PairScore>> ScoreAsync(IReadOnlyList<AnswerPair> pairs, CancellationToken cancellationToken = default)
+    {
+        var asked = pairs.Where(pair => pair.AnswerA != pair.AnswerB && !known.ContainsKey(pair)).Distinct().ToList();
+        foreach (var (pair, score) in asked.Zip(await judge.ScoreAsync(asked, cancellationToken))) known.Add(pair, score);
+        return [.. pairs.Select(pair => known.GetValueOrDefault(pair, PairScore.Tie))];
+    }
+
+    /// <summary>What --json says of a judging command.</summary>
+    public JsonObject Report(int count, GramJudge model, double seconds) => new()
+    {
+        ["count"] = count,
+        ["comparisons"] = Comparisons,
+        ["seconds"] = seconds,
+        ["pairs_per_s"] = Comparisons / seconds,
+        ["order_disagreement"] = OrderDisagreement,
+        ["shortened"] = model.Shortened,
+        ["dropped"] = 0,
+    };
+}
