@@ -162,7 +162,7 @@ public sealed record ModelConfig
         if (HeadDim % 2 != 0)
             throw new GramException($"{path}: head_dim {HeadDim} is odd: rotary embeddings need an even one");
         if (EosTokenIds.Where(id => id < 0 || id >= VocabSize).Cast<int?>().FirstOrDefault() is { } id)
-            throw new GramException($"{path}: end token {id} is outside the vocabulary of {VocabSize}");
+            throw new GramException($"{path} (or generation_config.json beside it): end token {id} is outside the vocabulary of {VocabSize}");
 
         void Positive(string key, double value)
         {
