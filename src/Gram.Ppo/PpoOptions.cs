@@ -185,6 +185,10 @@ public sealed record PpoOptions : IValidatableObject
     [ConfigurationKeyName("marker_penalty"), Description("lowest reward for text that imitates the judge prompt's markers")]
     public bool MarkerPenalty { get; init; } = true;
 
+    /// <summary>Lines of a response that are judged; 0: all.</summary>
+    [ConfigurationKeyName("judged_lines"), Description("lines of a response that are judged; 0: all"), Range(0, int.MaxValue)]
+    public int JudgedLines { get; init; }
+
     /// <summary>Responses without an end token: keep, mask (no gradient), or "penalty c" (c replaces the reward).</summary>
     [ConfigurationKeyName("truncation"), Description("responses without an end token: keep, mask (no gradient), or 'penalty c' (c replaces the reward)")]
     [RegularExpression(@"keep|mask|penalty\s+[-+]?\d+(\.\d+)?", ErrorMessage = "truncation must be keep, mask or 'penalty c', for example 'penalty -1'")]

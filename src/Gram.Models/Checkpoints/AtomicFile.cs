@@ -4,13 +4,14 @@ namespace Gram.Models.Checkpoints;
 public static class AtomicFile
 {
     /// <summary>Writes a file through a stream.</summary>
+    /// <exception cref="GramException">The file cannot be written (no permission, disk full); the old one stays.</exception>
     public static void Write(string path, Action<Stream> write)
     {
         var full = Path.GetFullPath(path);
-        Directory.CreateDirectory(Path.GetDirectoryName(full)!);
         var temporary = $"{full}.{Environment.ProcessId}.tmp";
         try
         {
+            Directory.CreateDirectory(Path.GetDirectoryName(full)!);
             using (var stream = new FileStream(temporary, FileMode.Create, FileAccess.Write, FileShare.None, 1 << 20))
             {
                 write(stream);
@@ -18,9 +19,10 @@ public static class AtomicFile
             }
             File.Move(temporary, full, overwrite: true);
         }
-        catch
+        catch (Exception error)
         {
-            File.Delete(temporary);
+            if (File.Exists(temporary)) File.Delete(temporary);
+            if (error is IOException or UnauthorizedAccessException) throw CannotWrite(full, error);
             throw;
         }
     }
@@ -29,31 +31,30 @@ public static class AtomicFile
     public static void WriteText(string path, string text) => Write(path, stream => stream.Write(System.Text.Encoding.UTF8.GetBytes(text)));
 
     /// <summary>Fills a directory under a temporary name, then renames it; an existing directory is replaced.</summary>
+    /// <exception cref="GramException">The directory cannot be written; the old one stays.</exception>
     public static void WriteDirectory(string path, Action<string> fill)
     {
         var full = Path.GetFullPath(path).TrimEnd(Path.DirectorySeparatorChar);
         var temporary = $"{full}.{Environment.ProcessId}.tmp";
-        if (Directory.Exists(temporary)) Directory.Delete(temporary, recursive: true);
-        Directory.CreateDirectory(temporary);
+        var old = $"{full}.{Environment.ProcessId}.old";
         try
         {
+            if (Directory.Exists(temporary)) Directory.Delete(temporary, recursive: true);
+            Directory.CreateDirectory(temporary);
             fill(temporary);
-            if (Directory.Exists(full))
-            {
-                var old = $"{full}.{Environment.ProcessId}.old";
-                Directory.Move(full, old);
-                Directory.Move(temporary, full);
-                Directory.Delete(old, recursive: true);
-            }
-            else
-            {
-                Directory.Move(temporary, full);
-            }
+            if (Directory.Exists(full)) Directory.Move(full, old);
+            Directory.Move(temporary, full);
+            if (Directory.Exists(old)) Directory.Delete(old, recursive: true);
         }
-        catch
+        catch (Exception error)
         {
             if (Directory.Exists(temporary)) Directory.Delete(temporary, recursive: true);
+            if (Directory.Exists(old) && !Directory.Exists(full)) Directory.Move(old, full);
+            if (error is IOException or UnauthorizedAccessException) throw CannotWrite(full, error);
             throw;
         }
     }
+
+    private static GramException CannotWrite(string path, Exception error) =>
+        new($"{path} cannot be written: {error.Message.ReplaceLineEndings(" ")}", error);
 }

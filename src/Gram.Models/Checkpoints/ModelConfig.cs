@@ -1,12 +1,11 @@
 using System.Text.Json.Nodes;
+using Gram.Models.Transformer.Architectures;
 
 namespace Gram.Models.Checkpoints;
 
 /// <summary>A decoder's shape, as config.json states it (old hub style and transformers 5's rope_parameters).</summary>
 public sealed record ModelConfig
 {
-    private static readonly string[] Architectures = ["llama", "qwen2", "qwen3"];
-
     /// <summary>config.json's model_type: llama, qwen2 or qwen3.</summary>
     public required string ModelType { get; init; }
     /// <summary>Rows of the embedding.</summary>
@@ -52,8 +51,8 @@ public sealed record ModelConfig
     {
         var file = JsonFile.Read(Path.Combine(directory, "config.json"));
         var type = file.Required("model_type", file.Text("model_type"));
-        if (!Architectures.Contains(type)) throw new GramException($"{file.Path}: model_type {type} is not supported ({string.Join(", ", Architectures)})");
-        RefuseWhatIsNotBuilt(file, type);
+        var architecture = Architecture.Of(type, file.Path);
+        RefuseWhatIsNotBuilt(file, architecture);
 
         var hidden = file.Required("hidden_size", file.Integer("hidden_size"));
         var heads = file.Required("num_attention_heads", file.Integer("num_attention_heads"));
@@ -74,7 +73,7 @@ public sealed record ModelConfig
             RopeTheta = rope?.Number("rope_theta") ?? file.Number("rope_theta") ?? 10_000,
             RopeScaling = RopeScaling.Read(rope ?? file.Object("rope_scaling")),
             TieWordEmbeddings = file.Flag("tie_word_embeddings") ?? false,
-            AttentionBias = type == "qwen2",
+            AttentionBias = architecture.QkvBias,
             InitializerRange = file.Number("initializer_range") ?? 0.02,
             BosTokenId = file.Integer("bos_token_id"),
             PadTokenId = file.Integer("pad_token_id") ?? generation?.PadTokenId,
@@ -91,7 +90,7 @@ public sealed record ModelConfig
     {
         var json = new JsonObject
         {
-            ["architectures"] = new JsonArray(ModelType switch { "llama" => "LlamaForCausalLM", "qwen2" => "Qwen2ForCausalLM", _ => "Qwen3ForCausalLM" }),
+            ["architectures"] = new JsonArray(Architecture.Of(ModelType).ClassName),
             ["attention_bias"] = AttentionBias,
             ["attention_dropout"] = 0.0,
             ["bos_token_id"] = BosTokenId,
@@ -126,17 +125,17 @@ public sealed record ModelConfig
     }
 
     /// <summary>Refuses settings that would change the numbers and are not built: never ignored in silence.</summary>
-    private static void RefuseWhatIsNotBuilt(JsonFile file, string type)
+    private static void RefuseWhatIsNotBuilt(JsonFile file, Architecture architecture)
     {
         // Qwen's window holds only where use_sliding_window switches it on; Llama has none.
-        if (type != "llama" && file.Flag("use_sliding_window") == true && file.Integer("sliding_window") is { } window)
+        if (architecture.ModelType != "llama" && file.Flag("use_sliding_window") == true && file.Integer("sliding_window") is { } window)
             throw new GramException($"{file.Path}: use_sliding_window is true (sliding_window {window}), which is not supported: only full attention is");
         if (file.Root["layer_types"] is JsonArray layers && layers.FirstOrDefault(layer => layer?.ToString() != "full_attention") is { } other)
             throw new GramException($"{file.Path}: layer_types holds {other}, which is not supported: only full_attention is");
         if (file.Text("hidden_act") is { } activation && activation != "silu")
             throw new GramException($"{file.Path}: hidden_act {activation} is not supported: only silu is");
-        if (type != "qwen2" && file.Flag("attention_bias") == true)
-            throw new GramException($"{file.Path}: attention_bias true is not supported for {type}");
+        if (!architecture.QkvBias && file.Flag("attention_bias") == true)
+            throw new GramException($"{file.Path}: attention_bias true is not supported for {architecture.ModelType}");
         if (file.Flag("mlp_bias") == true)
             throw new GramException($"{file.Path}: mlp_bias true is not supported");
         if (file.Root["quantization_config"] is not null)

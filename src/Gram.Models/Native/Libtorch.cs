@@ -1,5 +1,4 @@
 using System.Diagnostics.CodeAnalysis;
-using System.Reflection;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics.X86;
@@ -76,7 +75,6 @@ public static class Libtorch
             torchSharp = LoadBindings(bindings, out patched);
             NativeLibrary.SetDllImportResolver(typeof(torch).Assembly, (name, _, _) => name == "LibTorchSharp" ? torchSharp : 0);
             NativeLibrary.SetDllImportResolver(typeof(Libtorch).Assembly, (name, _, _) => name == "torch_cpu" ? torchCpu : 0);
-            KeepTorchSharpFromSearching();
             var cudaAvailable = cuda && torch.TryInitializeDeviceType(DeviceType.CUDA);
             torch.InitializeDeviceType(DeviceType.CPU);
             return new LibtorchInfo(directory, version, cudaAvailable, patched) { Avx512 = Avx512BW.IsSupported };
@@ -110,15 +108,6 @@ public static class Libtorch
         {
             patched = true;
             return NativeLibrary.Load(GlibcxxPatch.Copy(path));
-        }
-    }
-
-    // TorchSharp would look for libtorch once more, by name, and could map a second copy from the application's folder.
-    private static void KeepTorchSharpFromSearching()
-    {
-        foreach (var loaded in (string[])["nativeBackendLoaded", "nativeBackendCudaLoaded"])
-        {
-            typeof(torch).GetField(loaded, BindingFlags.NonPublic | BindingFlags.Static)?.SetValue(null, true);
         }
     }
 

@@ -9,12 +9,12 @@ internal static class LibtorchFolder
     public static string FileName(string library) =>
         OperatingSystem.IsWindows() ? $"{library}.dll" : OperatingSystem.IsMacOS() ? $"lib{library}.dylib" : $"lib{library}.so";
 
-    /// <summary>Folders in which the runtime looks for the application's own native libraries: beside it, its runtimes folder, the NuGet cache.</summary>
+    /// <summary>Folders that may hold the application's own native libraries: its libtorch folder, beside it, its runtimes folder, where the runtime looks.</summary>
     public static IReadOnlyList<string> OfApplication()
     {
         var home = AppContext.BaseDirectory;
         var searched = (AppContext.GetData("NATIVE_DLL_SEARCH_DIRECTORIES") as string ?? "").Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries);
-        return [home, Path.Combine(home, "runtimes", RuntimeInformation.RuntimeIdentifier, "native"), .. searched];
+        return [Path.Combine(home, "libtorch"), home, Path.Combine(home, "runtimes", RuntimeInformation.RuntimeIdentifier, "native"), .. searched];
     }
 
     /// <summary>The folder that holds libtorch: the requested one (or its lib folder), else the first of the application's own that has it.</summary>

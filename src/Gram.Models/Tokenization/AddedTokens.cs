@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Text;
 using System.Text.RegularExpressions;
 using Gram.Models.Checkpoints;
 
@@ -62,6 +64,12 @@ internal sealed class AddedTokenSplitter
         if (end < text.Length) yield return new(text[end..], null);
     }
 
-    private static bool IsWord(string text, int index) =>
-        index >= 0 && index < text.Length && (char.IsLetterOrDigit(text[index]) || text[index] == '_' || char.IsSurrogate(text[index]));
+    /// <summary>Whether the character that starts (or ends) at an index is one of \w.</summary>
+    private static bool IsWord(string text, int index)
+    {
+        if (index < 0 || index >= text.Length) return false;
+        if (char.IsLowSurrogate(text[index]) && index > 0) index--;
+        return Rune.TryGetRuneAt(text, index, out var rune) && Rune.GetUnicodeCategory(rune)
+            is <= UnicodeCategory.LetterNumber or UnicodeCategory.ConnectorPunctuation;
+    }
 }

@@ -10,7 +10,7 @@ internal static class CheckpointReader
     public static CausalLM Read(string directory, ScalarType dtype, Device device)
     {
         var config = ModelConfig.Read(directory);
-        var architecture = Architecture.Of(config);
+        var architecture = Architecture.Of(config.ModelType);
         using var store = TensorStore.OpenDirectory(directory);
         var expected = architecture.Parameters(config).ToList();
         Check(directory, store, config, expected);

@@ -10,7 +10,7 @@ internal static class RandomWeights
 {
     public static CausalLM Create(ModelConfig config, RandomSource random, ScalarType dtype, Device device)
     {
-        var architecture = Architecture.Of(config);
+        var architecture = Architecture.Of(config.ModelType);
         var deviation = config.InitializerRange;
         using var noGrad = no_grad();
         return new CausalLM(config, architecture.Parameters(config).ToDictionary(parameter => parameter.Name, Draw));

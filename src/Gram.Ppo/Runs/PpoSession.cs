@@ -26,6 +26,7 @@ internal sealed class PpoSession : IDisposable
     private readonly Tokenizer tokenizer;
     private readonly RunModels models;
     private readonly IReadOnlyList<PolicyPrompt> prompts, evalPrompts;
+    private readonly AnswerText text;
     private readonly PairScoring scoring;
     private readonly Models.Generation.Generator generator;
     private readonly RandomSource sampling, shuffling;
@@ -61,9 +62,10 @@ internal sealed class PpoSession : IDisposable
         var root = new RandomSource(options.Seed);
         (sampling, shuffling) = (root.Fork(), root.Fork());
         order = new PromptOrder(prompts, root.Fork());
+        text = new AnswerText(tokenizer, options.JudgedLines);
         scoring = new PairScoring(judge, judgeConfig, options.MarkerPenalty);
         generator = new Models.Generation.Generator(models.Policy, config.EosTokenIds, padToken);
-        evaluation = new EvaluationStage(evalPrompts, scoring, gold, generator, models.Policy, models.Reference, tokenizer, options, root.NextUInt64(), padToken);
+        evaluation = new EvaluationStage(evalPrompts, scoring, gold, generator, models.Policy, models.Reference, text, options, root.NextUInt64(), padToken);
         learner = new LearnerStage(models.Policy, models.Optimizer, models.Value, options, totalSteps, shuffling, events.Notices);
         var (kl, normaliser) = (new KlController(options.KlCoef, options.PpoTarget, options.KlHorizon), new RewardNormaliser());
         rewards = new RewardStage(options, kl, normaliser);
@@ -88,7 +90,7 @@ internal sealed class PpoSession : IDisposable
 
         var loop = new PpoLoop(
             new RolloutStage(generator, options, sampling),
-            new JudgingStage(scoring, tokenizer, options.Reference, initialAnswers),
+            new JudgingStage(scoring, text, options.Reference, initialAnswers),
             new TokenScoringStage(models.Policy, models.Reference, models.Value?.Model, options, padToken),
             rewards,
             learner,
@@ -145,8 +147,9 @@ internal sealed class PpoSession : IDisposable
     private IReadOnlyList<string> GreedyAnswers(IReadOnlyList<PolicyPrompt> of, CancellationToken cancellationToken) =>
         of.Count == 0 ? [] :
         [
-            .. generator.Generate([.. of.Select(prompt => prompt.Tokens)], options.Sampling, greedy: true, samples: 0, new RandomSource(0), options.PerDeviceEvalBatchSize, cancellationToken)
-                .Select(group => JudgingStage.TextOf(tokenizer, group.Greedy!))
+            .. of.Zip(
+                generator.Generate([.. of.Select(prompt => prompt.Tokens)], options.Sampling, greedy: true, samples: 0, new RandomSource(0), options.PerDeviceEvalBatchSize, cancellationToken),
+                (prompt, group) => text.Of(prompt, group.Greedy!)),
         ];
 
     private void Announce()

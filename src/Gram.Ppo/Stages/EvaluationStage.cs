@@ -1,7 +1,6 @@
 using Gram.Models;
 using Gram.Models.Generation;
 using Gram.Models.Scoring;
-using Gram.Models.Tokenization;
 using Gram.Models.Transformer;
 using Gram.Ppo.Mathematics;
 using Gram.Ppo.Records;
@@ -27,13 +26,13 @@ public sealed record Evaluation(Estimate WinRate, Estimate? GoldWinRate, Estimat
 /// <param name="generator">Over the policy.</param>
 /// <param name="policy">The policy.</param>
 /// <param name="reference">The frozen reference policy.</param>
-/// <param name="tokenizer">The policy's.</param>
+/// <param name="text">What of a response is judged.</param>
 /// <param name="options">Sampling and sizes.</param>
 /// <param name="seed">Of the samples that KL is measured on: the same draws at every evaluation.</param>
 /// <param name="padToken">Fills shorter rows.</param>
 public sealed class EvaluationStage(
     IReadOnlyList<PolicyPrompt> prompts, PairScoring scoring, IGoldMeasure? gold,
-    Models.Generation.Generator generator, CausalLM policy, CausalLM reference, Tokenizer tokenizer, PpoOptions options, ulong seed, int padToken)
+    Models.Generation.Generator generator, CausalLM policy, CausalLM reference, AnswerText text, PpoOptions options, ulong seed, int padToken)
 {
     /// <summary>The initial policy's greedy answers: set before the first update.</summary>
     public IReadOnlyList<string> InitialAnswers { get; set; } = [];
@@ -45,7 +44,7 @@ public sealed class EvaluationStage(
     public async Task<Evaluation> EvaluateAsync(CancellationToken cancellationToken)
     {
         var groups = generator.Generate([.. prompts.Select(prompt => prompt.Tokens)], options.Sampling, greedy: true, samples: 1, new RandomSource(seed), options.PerDeviceEvalBatchSize, cancellationToken);
-        var answers = groups.Select(group => JudgingStage.TextOf(tokenizer, group.Greedy!)).ToArray();
+        var answers = prompts.Zip(groups, (prompt, group) => text.Of(prompt, group.Greedy!)).ToArray();
         var (verdicts, _) = await scoring.ScoreAsync([.. prompts.Select((prompt, i) => (prompt.Question, answers[i], InitialAnswers[i]))], cancellationToken);
         var (before, after) = gold is null ? ([], []) : (GoldScores(InitialAnswers), GoldScores(answers));
         return new Evaluation(

@@ -1,22 +1,19 @@
 using Gram.Models;
-using Gram.Models.Generation;
-using Gram.Models.Tokenization;
 using Gram.Ppo.Records;
-using Gram.Reward.Judging;
 
 namespace Gram.Ppo.Stages;
 
 /// <summary>2. Judges each sample against the reference response, as cleaned text.</summary>
 /// <param name="scoring">Judge and marker rule.</param>
-/// <param name="tokenizer">The policy's.</param>
+/// <param name="text">What of a response is judged.</param>
 /// <param name="reference">What samples are judged against.</param>
 /// <param name="initialAnswers">The starting policy's greedy answers by prompt index (reference: initial).</param>
-public sealed class JudgingStage(PairScoring scoring, Tokenizer tokenizer, Reference reference, IReadOnlyList<string> initialAnswers)
+public sealed class JudgingStage(PairScoring scoring, AnswerText text, Reference reference, IReadOnlyList<string> initialAnswers)
 {
     /// <summary>Scores all rows of a rollout as one batch.</summary>
     public async ValueTask<Judgement> JudgeAsync(Rollout rollout, CancellationToken cancellationToken)
     {
-        var items = rollout.Rows.Select(row => (row.Prompt.Question, TextOf(tokenizer, row.Response), ReferenceOf(row))).ToArray();
+        var items = rollout.Rows.Select(row => (row.Prompt.Question, text.Of(row.Prompt, row.Response), ReferenceOf(row))).ToArray();
         var (verdicts, judged) = await scoring.ScoreAsync(items, cancellationToken);
         return new Judgement(rollout, verdicts, judged);
     }
@@ -29,12 +26,9 @@ public sealed class JudgingStage(PairScoring scoring, Tokenizer tokenizer, Refer
         throw new GramException($"training prompt {bare.Index + 1} has no answer of its own, which reference: dataset needs; use reference: greedy or initial");
     }
 
-    /// <summary>A response as the judge reads it: no special tokens, no thoughts, trimmed.</summary>
-    public static string TextOf(Tokenizer tokenizer, GeneratedSequence response) => JudgeText.Clean(tokenizer.Decode(response.Tokens));
-
     private string ReferenceOf(RolloutRow row) => reference switch
     {
-        Reference.Greedy => TextOf(tokenizer, row.Greedy!),
+        Reference.Greedy => text.Of(row.Prompt, row.Greedy!),
         Reference.Initial => initialAnswers[row.Prompt.Index],
         _ => row.Prompt.Prompt.Reference!,
     };

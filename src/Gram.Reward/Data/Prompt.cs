@@ -14,6 +14,9 @@ public sealed record Prompt(string? Text, IReadOnlyList<ChatMessage>? Messages =
     /// <summary>The row that the prompt came from, whose fields go with it into what is written; null where there was none.</summary>
     public JsonObject? Row { get; init; }
 
+    /// <summary>Text of the row's <c>answer_prefix</c>, which a response continues: the judge reads it before the response. Empty where there is none.</summary>
+    public string AnswerPrefix { get; init; } = "";
+
     /// <summary>The judge's {question}: gram.md §1's rule for conversations.</summary>
     public string Question => QuestionAs(DefaultTurnFormat);
 

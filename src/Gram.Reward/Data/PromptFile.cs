@@ -20,7 +20,7 @@ public static class PromptFile
     public static Prompt PromptOf(JsonRow row)
     {
         var reference = row.Fields["reference"]?.GetValueKind() == JsonValueKind.String ? row.Text("reference") : null;
-        if (!row.Fields.ContainsKey("messages")) return new(row.Text("prompt"), null, reference) { Row = row.Fields };
+        if (!row.Fields.ContainsKey("messages")) return new(row.Text("prompt"), null, reference) { Row = row.Fields, AnswerPrefix = row.OptionalText("answer_prefix") ?? "" };
         var messages = Messages(row, "messages");
         if (messages[^1].Role == "assistant")
         {

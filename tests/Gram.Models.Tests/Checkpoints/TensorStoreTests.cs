@@ -173,10 +173,6 @@ public sealed class TensorStoreTests : IDisposable
     {
         var path = Goldens.PathOf("models", "bad", name);
         var expect = Goldens.Json("models", "bad", name, "expect.json");
-        var reason = expect["reason"]!.GetValue<string>();
-        // Which tensors an architecture needs, and their shapes, is the model's to say.
-        Skip.If(expect["load"]!.GetValue<string>() != "model" || reason.Contains("architecture") || reason.Contains("config.json implies"), "not this part's to notice");
-
         var error = FluentActions.Invoking(() =>
         {
             ModelConfig.Read(path);
@@ -187,5 +183,12 @@ public sealed class TensorStoreTests : IDisposable
         foreach (var word in expect["message_should_mention"]!.AsArray()) error.Message.Should().Contain(word!.GetValue<string>());
     }
 
-    public static IEnumerable<object[]> BrokenModels() => Goldens.Folders("models/bad", "expect.json");
+    /// <summary>Cases that need no model to notice: which tensors an architecture needs, and their shapes, is the model's to say.</summary>
+    public static IEnumerable<object[]> BrokenModels() => Goldens.Folders("models/bad", "expect.json").Where(row =>
+    {
+        if (row is [""]) return true;
+        var expect = Goldens.Json("models", "bad", (string)row[0], "expect.json");
+        var reason = expect["reason"]!.GetValue<string>();
+        return expect["load"]!.GetValue<string>() == "model" && !reason.Contains("architecture") && !reason.Contains("config.json implies");
+    });
 }

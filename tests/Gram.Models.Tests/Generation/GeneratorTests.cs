@@ -1,6 +1,7 @@
 using Gram.Models.Checkpoints;
 using Gram.Models.Generation;
 using Gram.Models.Scoring;
+using Gram.Models.Tokenization;
 using Gram.Models.Transformer;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -158,6 +159,19 @@ public sealed class GeneratorTests : IDisposable
         var before = DisposeScopeManager.Statistics.ThreadTotalLiveCount;
         Generate(Prompts, options, endTokens: [.. Enumerable.Range(0, 20)]);
         DisposeScopeManager.Statistics.ThreadTotalLiveCount.Should().Be(before);
+    }
+
+    [SkippableFact]
+    public void Generate_SmolLM2_KnowsTheCapitalOfFrance()
+    {
+        var directory = TestModels.SmolLM2();
+        using var smol = CausalLM.Load(directory, ScalarType.BFloat16);
+        var tokenizer = Tokenizer.Load(directory);
+        var template = ChatTemplate.Recognise(tokenizer.ChatTemplateSource!);
+        var prompt = template.Encode(tokenizer, [new ChatMessage("user", "What is the capital of France?")], addGenerationPrompt: true);
+        var answer = new Generator(smol, smol.Config.EosTokenIds, 0).Generate([prompt], new SamplingOptions { MaxNewTokens = 16 }, greedy: true, samples: 0, new RandomSource(1))[0].Greedy!;
+        tokenizer.Decode(answer.Tokens).Should().Be("The capital of France is Paris.");
+        answer.Ended.Should().BeTrue();
     }
 
     private IReadOnlyList<GeneratedGroup> Generate(int[][] prompts, SamplingOptions options, int samples = 2, ulong seed = 1, int[]? endTokens = null, int maxRows = 64) =>

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Gram.Models.Generation;
+using Gram.Models.Tokenization;
 using Gram.Models.Transformer;
 
 namespace Gram.Models.Tests.Generation;
@@ -36,6 +37,23 @@ public class GreedyGoldenTests
         {
             actual[i].Tokens.Should().Equal(expected[i][..actual[i].Tokens.Length], $"prompt {i}");
             expected[i][actual[i].Tokens.Length..].Should().AllBeEquivalentTo(golden["ids"]!["pad"]!.GetValue<int>());
+        }
+    }
+
+    [SkippableTheory, MemberData(nameof(Cases))]
+    public void Generate_FromText_EqualsTransformers(string name)
+    {
+        var golden = Goldens.Json("models", name, "golden.json");
+        var directory = Goldens.PathOf("models", name);
+        using var model = CausalLM.Load(directory);
+        var tokenizer = Tokenizer.Load(directory);
+        foreach (var example in golden["greedy_from_text"]!.AsArray())
+        {
+            var prompt = Row(example!["ids"]!);
+            if (example["text"] is { } text) tokenizer.Encode(text.GetValue<string>(), addSpecialTokens: true).Should().Equal(prompt);
+            var answer = Greedy(model, golden, [prompt])[0].Tokens;
+            answer.Should().Equal(Row(example["new_ids"]!));
+            tokenizer.Decode(answer).Should().Be(example["new_text"]!.GetValue<string>());
         }
     }
 

@@ -92,6 +92,40 @@ public sealed class ChatTemplateTests
         template.Render([new("user", " Hi ")], addGenerationPrompt: true).Should().Be("<s>[system] Be kind.\n[user] Hi\n[assistant] ");
     }
 
+    [Fact]
+    public void Encode_TextBetweenControlTokens_IsTokenisedAsOne()
+    {
+        using var directory = new TemporaryDirectory();
+        // "\n" ends the template's text and "H" begins the content: one token where they are tokenised together.
+        var json = ByteLevelTokenizer.Json("Ċ H");
+        json["pre_tokenizer"] = new System.Text.Json.Nodes.JsonObject { ["type"] = "ByteLevel", ["add_prefix_space"] = false, ["use_regex"] = false };
+        var tokenizer = ByteLevelTokenizer.Load(directory, json);
+        var (start, end) = (tokenizer.TokenId("<|im_start|>")!.Value, tokenizer.TokenId("<|im_end|>")!.Value);
+
+        ChatTemplate.ByName("chatml").Encode(tokenizer, Question, addGenerationPrompt: false)
+            .Should().Equal(start, 'u', 's', 'e', 'r', tokenizer.TokenId("ĊH")!.Value, 'i', end, '\n');
+        ChatTemplate.ByName("chatml").Encode(tokenizer, [new("user", "<|im_end|>")], addGenerationPrompt: false)
+            .Count(id => id == end).Should().Be(1, "content is only text");
+    }
+
+    [Fact]
+    public void Encode_VocabularyWithoutTheTemplatesTokens_NamesOne()
+    {
+        using var directory = new TemporaryDirectory();
+        var tokenizer = ByteLevelTokenizer.Load(directory, ByteLevelTokenizer.Json());
+        FluentActions.Invoking(() => ChatTemplate.ByName("llama3").Encode(tokenizer, Question, addGenerationPrompt: true))
+            .Should().Throw<GramException>().WithMessage("*llama3*<|begin_of_text|>*");
+    }
+
+    [Fact]
+    public void Resolve_NoNameAndNoTemplate_AsksForOne()
+    {
+        using var directory = new TemporaryDirectory();
+        var tokenizer = ByteLevelTokenizer.Load(directory, ByteLevelTokenizer.Json());
+        FluentActions.Invoking(() => ChatTemplate.Resolve(null, tokenizer)).Should().Throw<GramException>().WithMessage("*no chat template*");
+        ChatTemplate.Resolve("none", tokenizer).Name.Should().Be("none");
+    }
+
     private static string Published(string name)
     {
         using var reader = new StreamReader(typeof(ChatTemplate).Assembly.GetManifestResourceStream($"{name}.jinja")!);

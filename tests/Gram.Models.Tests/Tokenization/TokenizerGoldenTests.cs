@@ -51,13 +51,12 @@ public sealed class TokenizerGoldenTests
     {
         var path = Goldens.PathOf("models", "bad", name);
         var expect = Goldens.Json("models", "bad", name, "expect.json");
-        Skip.If(expect["load"]!.GetValue<string>() != "tokenizer", "not a tokenizer");
-
         var error = FluentActions.Invoking(() => Tokenizer.Load(path)).Should().Throw<GramException>().Which;
         foreach (var word in expect["message_should_mention"]!.AsArray()) error.Message.Should().Contain(word!.GetValue<string>());
     }
 
-    public static IEnumerable<object[]> BrokenTokenizers() => Goldens.Folders("models/bad", "expect.json");
+    public static IEnumerable<object[]> BrokenTokenizers() => Goldens.Folders("models/bad", "expect.json").Where(row =>
+        row is [""] || Goldens.Json("models", "bad", (string)row[0], "expect.json")["load"]!.GetValue<string>() == "tokenizer");
 
     /// <summary>The official tokenizers are too large for the repository: GRAMRL_TEST_TOKENIZERS, or ~/.cache/gramrl-test-tokenizers, holds a folder of each.</summary>
     [SkippableTheory]

@@ -9,7 +9,7 @@ internal readonly record struct ParameterShape(string Name, long[] Shape);
 /// What distinguishes one decoder family from the next. All are pre-norm blocks of grouped-query attention with rotary
 /// positions and a SiLU-gated MLP; a new family is one file beside this one and one line in <see cref="Known"/>.
 /// </summary>
-internal sealed record Architecture(string ModelType)
+internal sealed record Architecture(string ModelType, string ClassName)
 {
     /// <summary>Every family that is built, in the order of the files.</summary>
     private static readonly Architecture[] Known = [Llama.Architecture, Qwen2.Architecture, Qwen3.Architecture];
@@ -19,10 +19,10 @@ internal sealed record Architecture(string ModelType)
     /// <summary>Whether queries and keys are normalised per head before rotation.</summary>
     public bool QueryKeyNorm { get; init; }
 
-    /// <summary>The family of a config.</summary>
+    /// <summary>The family of config.json's model_type.</summary>
     /// <exception cref="GramException">It is not built.</exception>
-    public static Architecture Of(ModelConfig config) => Known.FirstOrDefault(known => known.ModelType == config.ModelType) ?? throw new GramException(
-        $"config.json: model_type \"{config.ModelType}\" is not supported; the supported ones are {string.Join(", ", Known.Select(known => known.ModelType))}");
+    public static Architecture Of(string modelType, string path = "config.json") => Known.FirstOrDefault(known => known.ModelType == modelType) ?? throw new GramException(
+        $"{path}: model_type {modelType} is not supported ({string.Join(", ", Known.Select(known => known.ModelType))})");
 
     /// <summary>All weights, in the model's order. A tied head is the embedding and not listed.</summary>
     public IEnumerable<ParameterShape> Parameters(ModelConfig config)
