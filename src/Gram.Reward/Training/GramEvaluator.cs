@@ -14,10 +14,10 @@ internal sealed class GramEvaluator(CausalLM model, Tokenizer tokenizer, Example
     {
         var (pairs, rows) = (examples.EvalPairs, examples.Eval);
         if (pairs.Count + rows.Count == 0) return null;
+        using var noGrad = no_grad();
         var scores = await JudgeAsync(pairs, cancellationToken);
 
         var (loss, weight, correct) = (0.0, 0, scores.Count(score => score.ScoreA > score.ScoreB));
-        using var noGrad = no_grad();
         foreach (var batch in rows.OrderBy(row => row.Ids.Length).Chunk(batchSize))
         {
             cancellationToken.ThrowIfCancellationRequested();

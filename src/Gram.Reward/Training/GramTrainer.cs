@@ -81,8 +81,10 @@ public sealed class GramTrainer(GramTrainingOptions options, IPublisher<StepLogg
         notices.Publish(new Notice(
             $"{(options.GramLoss ? "stage 2" : "stage 1")}: {examples.Train.Count} examples, {plan.TotalSteps} steps of {options.PerDeviceTrainBatchSize} × {options.GradientAccumulationSteps}" +
             (plan.WarmupSteps > 0 && options.LrSchedulerType != LrSchedulerType.Constant ? $"; warm-up of {plan.WarmupSteps}, whose first step runs at rate 0" : "")));
+        GramEvaluation? evaluation;
         try
         {
+            await EvaluateIfDue(); // where the run was interrupted in the middle of it
             while (progress.Step < plan.TotalSteps)
             {
                 var rate = LearningRateSchedule.At(options.LrSchedulerType, options.LearningRate, progress.Step, plan.TotalSteps, plan.WarmupSteps);
@@ -92,9 +94,7 @@ public sealed class GramTrainer(GramTrainingOptions options, IPublisher<StepLogg
                 progress.Add(loss, gradNorm);
                 Guard(progress, run);
 
-                var last = progress.Step == plan.TotalSteps;
-                var epochEnds = progress.Step % plan.StepsPerEpoch == 0;
-                if (last || progress.Step % options.LoggingSteps == 0)
+                if (progress.Step == plan.TotalSteps || progress.Step % options.LoggingSteps == 0)
                 {
                     Log(run, progress.Step, plan, new Dictionary<string, double>
                     {
@@ -104,9 +104,12 @@ public sealed class GramTrainer(GramTrainingOptions options, IPublisher<StepLogg
                         ["epoch"] = plan.EpochAfter(progress.Step),
                     });
                 }
-                if (!last && IsDue(options.EvalStrategy, options.EvalSteps, progress.Step, epochEnds)) await Evaluate(evaluator, run, progress, plan, cancellationToken);
-                if (IsDue(options.SaveStrategy, options.SaveSteps, progress.Step, epochEnds)) SaveCheckpoint();
+                await EvaluateIfDue();
+                if (IsDue(options.SaveStrategy, options.SaveSteps)) SaveCheckpoint();
             }
+
+            // 4. What it learned, on data that it was not trained on; then the model as others load it.
+            evaluation = await Evaluate(evaluator, run, progress, plan, cancellationToken);
         }
         catch (OperationCanceledException)
         {
@@ -114,10 +117,22 @@ public sealed class GramTrainer(GramTrainingOptions options, IPublisher<StepLogg
             throw;
         }
 
-        // 4. What it learned, on data that it was not trained on; then the model as others load it.
-        var evaluation = await Evaluate(evaluator, run, progress, plan, cancellationToken);
         run.SaveFinal(progress.Step, progress.State(plan, examples.Train.Count, options.Seed), SaveModel);
         return new(progress.Step, progress.TrainLoss, evaluation, clock.Elapsed.TotalSeconds, run.Path, examples.Shortened, examples.Dropped);
+
+        bool IsDue(IntervalStrategy strategy, int interval) => strategy switch
+        {
+            IntervalStrategy.Steps => progress.Step % interval == 0,
+            IntervalStrategy.Epoch => progress.Step % plan.StepsPerEpoch == 0,
+            _ => false,
+        };
+
+        async Task EvaluateIfDue()
+        {
+            if (progress.Step == progress.EvaluatedStep || progress.Step == plan.TotalSteps || !IsDue(options.EvalStrategy, options.EvalSteps)) return;
+            await Evaluate(evaluator, run, progress, plan, cancellationToken);
+            progress.EvaluatedStep = progress.Step;
+        }
 
         void SaveCheckpoint() => run.SaveCheckpoint(progress.Step, progress.State(plan, examples.Train.Count, options.Seed), directory =>
         {
@@ -179,11 +194,4 @@ public sealed class GramTrainer(GramTrainingOptions options, IPublisher<StepLogg
         run.Log(step, metrics);
         steps.Publish(new StepLogged(Job, step, plan.TotalSteps, metrics));
     }
-
-    private static bool IsDue(IntervalStrategy strategy, int interval, int step, bool epochEnds) => strategy switch
-    {
-        IntervalStrategy.Steps => step % interval == 0,
-        IntervalStrategy.Epoch => epochEnds,
-        _ => false,
-    };
 }

@@ -9,10 +9,10 @@ public sealed record GramEvaluation(int Count, double? Accuracy, double? OrderDi
 
 /// <summary>Outcome of a training run.</summary>
 /// <param name="Steps">Optimiser steps of the whole run.</param>
-/// <param name="TrainLoss">Mean of the steps' losses.</param>
+/// <param name="TrainLoss">Mean of the steps' losses; null where no step counted.</param>
 /// <param name="Evaluation">Of the final model; null without evaluation data.</param>
 /// <param name="Seconds">Wall-clock time of this process's part.</param>
 /// <param name="Model">Directory of the trained model.</param>
 /// <param name="Shortened">Examples whose answers were shortened to fit.</param>
 /// <param name="Dropped">Examples left out.</param>
-public sealed record GramTrainingResult(int Steps, double TrainLoss, GramEvaluation? Evaluation, double Seconds, string Model, int Shortened, int Dropped);
+public sealed record GramTrainingResult(int Steps, double? TrainLoss, GramEvaluation? Evaluation, double Seconds, string Model, int Shortened, int Dropped);

@@ -14,11 +14,14 @@ internal sealed class TrainingProgress
     /// <summary>Optimiser steps done, skipped ones included.</summary>
     public int Step { get; private set; }
 
+    /// <summary>The last step after which the model was evaluated; 0 before any.</summary>
+    public int EvaluatedStep { get; set; }
+
     /// <summary>The last steps whose gradients were not finite.</summary>
     public int SkippedInARow { get; private set; }
 
-    /// <summary>Mean loss of the steps that counted.</summary>
-    public double TrainLoss => lossCount == 0 ? double.NaN : lossSum / lossCount;
+    /// <summary>Mean loss of the steps that counted; null where none did.</summary>
+    public double? TrainLoss => lossCount == 0 ? null : lossSum / lossCount;
 
     /// <summary>Counts a step.</summary>
     public void Add(double loss, double gradNorm)
@@ -47,6 +50,7 @@ internal sealed class TrainingProgress
         ["steps_per_epoch"] = plan.StepsPerEpoch,
         ["examples"] = examples,
         ["seed"] = seed,
+        ["evaluated_step"] = EvaluatedStep,
         ["loss_sum"] = lossSum,
         ["loss_count"] = lossCount,
         ["window_loss_sum"] = windowSum,
@@ -65,6 +69,7 @@ internal sealed class TrainingProgress
         return new()
         {
             Step = (int)Field("global_step"),
+            EvaluatedStep = (int)Field("evaluated_step"),
             lossSum = (double)Field("loss_sum"),
             lossCount = (int)Field("loss_count"),
             windowSum = (double)Field("window_loss_sum"),

@@ -1,0 +1,236 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Gram.Models;
+using Gram.Models.Checkpoints;
+using Gram.Pipes.Events;
+using Gram.Reward.Judging;
+using Gram.Reward.Training;
+using Gram.Training.Optimisation;
+using Gram.Training.Runs;
+using TorchSharp;
+
+namespace Gram.Reward.Tests.Training;
+
+/// <summary>Whole runs of a tiny model.</summary>
+public sealed class GramTrainerTests : IDisposable
+{
+    private readonly TemporaryDirectory directory = new();
+    private readonly EventBroker<StepLogged> steps = new();
+    private readonly EventBroker<Notice> notices = new();
+    private readonly List<StepLogged> logged = [];
+
+    public GramTrainerTests()
+    {
+        torch.set_num_threads(1); // a tiny model gains nothing from more, and the machine is shared with other test projects
+        steps.Subscribe(logged.Add);
+    }
+
+    public void Dispose() => directory.Dispose();
+
+    [Fact]
+    public async Task Stage2_SeparablePreferences_AreLearnedForPairsItHasNotSeen()
+    {
+        var result = await Run(Stage2("run") with { MaxSteps = 60, LearningRate = 5e-3, EvalDataset = [Pairs("held-out", 20, first: 100)] });
+
+        result.Steps.Should().Be(60);
+        result.Evaluation!.Count.Should().Be(20);
+        result.Evaluation.Accuracy.Should().BeGreaterThan(0.95);
+        result.Evaluation.OrderDisagreement.Should().BeLessThan(0.2);
+        Losses().Last().Should().BeLessThan(Losses().First());
+    }
+
+    [Fact]
+    public async Task Stage2_Trained_IsAJudgeDirectoryAndARunDirectory()
+    {
+        var result = await new GramTrainer(Stage2("run") with { MaxSteps = 2 }, steps, notices) { ConfigYaml = "max_steps: 2\n" }.RunAsync();
+
+        foreach (var file in new[] { "config.json", "model.safetensors", "tokenizer.json", "gram_config.json", "config.yaml", "trainer_state.json", "trainer_log.jsonl" })
+        {
+            File.Exists(Path.Combine(result.Model, file)).Should().BeTrue(file);
+        }
+        GramConfig.Read(result.Model).Labels.Should().Equal("A", "B");
+        using var judge = GramJudge.Load(result.Model);
+        var scores = await judge.ScoreAsync([new AnswerPair("q", "good", "bad")]);
+        scores[0].ScoreA.Should().BeInRange(0, 1);
+    }
+
+    [Fact]
+    public async Task Stage1_Loss_Decreases()
+    {
+        var result = await Run(Stage2("run") with { GramLoss = false, Template = "chatml", MaxSteps = 30, LearningRate = 5e-3, ValSize = 4 });
+
+        Losses().Last().Should().BeLessThan(0.7 * Losses().First());
+        result.Evaluation!.Accuracy.Should().BeNull();
+        result.Evaluation.Loss.Should().BeLessThan(Losses().First());
+    }
+
+    [Fact]
+    public async Task Run_WarmUp_StartsAtRateZeroAndFollowsTheSchedule()
+    {
+        await Run(Stage2("run") with { MaxSteps = 6, WarmupSteps = 2, LearningRate = 1e-3 });
+
+        logged.Select(step => step.Metrics["learning_rate"]).Should().Equal(
+            Enumerable.Range(0, 6).Select(step => LearningRateSchedule.At(LrSchedulerType.Cosine, 1e-3, step, 6, 2)));
+        logged.Select(step => step.Step).Should().Equal(1, 2, 3, 4, 5, 6);
+    }
+
+    [Theory]
+    [InlineData(torch.ScalarType.Float32)]
+    [InlineData(torch.ScalarType.BFloat16)]
+    public async Task Run_InterruptedAndResumed_IsBitForBitTheRunThatWasNot(torch.ScalarType dtype)
+    {
+        // 3 steps an epoch: the interruption is in the second one.
+        var options = Stage2("whole") with { MaxSteps = 8, SaveSteps = 100, EvalStrategy = IntervalStrategy.Steps, EvalSteps = 2, EvalDataset = [Pairs("held-out", 4, first: 100)] };
+        var whole = await Run(options, dtype);
+        using CancellationTokenSource interrupt = new();
+        using (steps.Subscribe(step =>
+        {
+            if (step.Step == 4) interrupt.Cancel();
+        }))
+        {
+            var interrupted = () => Run(options with { OutputDir = directory.File("parts") }, dtype, interrupt.Token);
+            await interrupted.Should().ThrowAsync<OperationCanceledException>();
+        }
+        Path.GetFileName(RunDirectory.LatestCheckpoint(directory.File("parts"))).Should().Be("checkpoint-4");
+
+        var resumed = await Run(options with { OutputDir = directory.File("parts"), ResumeFromCheckpoint = "true" }, dtype);
+
+        foreach (var file in new[] { "model.safetensors", "trainer_log.jsonl", "trainer_state.json" })
+        {
+            File.ReadAllBytes(Path.Combine(resumed.Model, file)).Should().Equal(File.ReadAllBytes(Path.Combine(whole.Model, file)), file);
+        }
+        resumed.TrainLoss.Should().Be(whole.TrainLoss);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Run_EachStep_LeaksNoTensors(bool stage2)
+    {
+        List<long> live = [];
+        using var subscription = steps.Subscribe(_ => live.Add(DisposeScopeManager.Statistics.ThreadTotalLiveCount));
+
+        await Run(Stage2("run") with { GramLoss = stage2, Template = stage2 ? "none" : "chatml", MaxSteps = 4, EvalStrategy = IntervalStrategy.Steps, EvalSteps = 1, EvalDataset = [Pairs("held-out", 4, first: 100)] });
+
+        live.Skip(2).Should().AllBeEquivalentTo(live[^1]);
+    }
+
+    [Fact]
+    public async Task Run_SameSeed_GivesTheSameModel()
+    {
+        var first = await Run(Stage2("first") with { MaxSteps = 3 });
+        var second = await Run(Stage2("second") with { MaxSteps = 3 });
+        var other = await Run(Stage2("other") with { MaxSteps = 3, Seed = 7 });
+
+        Weights(second).Should().Equal(Weights(first));
+        Weights(other).Should().NotEqual(Weights(first));
+
+        static byte[] Weights(GramTrainingResult result) => File.ReadAllBytes(Path.Combine(result.Model, "model.safetensors"));
+    }
+
+    [Theory]
+    [InlineData(1, 8)]
+    [InlineData(4, 2)]
+    public async Task Run_WhateverTheAccumulation_TakesTheSameSteps(int batchSize, int accumulation)
+    {
+        var options = Stage2("whole") with { MaxSteps = 4, PerDeviceTrainBatchSize = 8, GradientAccumulationSteps = 1 };
+        await Run(options);
+        var whole = logged.ToArray();
+        logged.Clear();
+
+        await Run(options with { OutputDir = directory.File("parts"), PerDeviceTrainBatchSize = batchSize, GradientAccumulationSteps = accumulation });
+
+        logged.Should().HaveCount(4);
+        foreach (var (ours, expected) in logged.Zip(whole))
+        {
+            ours.Metrics["loss"].Should().BeApproximately(expected.Metrics["loss"], 1e-5);
+            ours.Metrics["grad_norm"].Should().BeApproximately(expected.Metrics["grad_norm"], 1e-4 * expected.Metrics["grad_norm"]);
+        }
+    }
+
+    [Fact]
+    public async Task Run_SaveTotalLimit_KeepsTheNewestCheckpoints()
+    {
+        await Run(Stage2("run") with { MaxSteps = 5, SaveSteps = 1, SaveTotalLimit = 2 });
+
+        Directory.GetDirectories(directory.File("run")).Select(Path.GetFileName).Should().BeEquivalentTo("checkpoint-4", "checkpoint-5");
+    }
+
+    [Fact]
+    public async Task Run_GradientsNeverFinite_StopsAndSaysSo()
+    {
+        var options = Stage2("run") with { MaxSteps = 10, MaxSkippedSteps = 3 };
+        var weights = Path.Combine(options.ModelNameOrPath, "model.safetensors");
+        using (var store = TensorStore.OpenFile(weights))
+        {
+            var broken = store.Names.ToDictionary(name => name, name => store.Load(name));
+            broken["model.norm.weight"].fill_(float.NaN);
+            SafetensorsWriter.Write(weights, broken);
+        }
+        List<Notice> warnings = [];
+        using var subscription = notices.Subscribe(notice =>
+        {
+            if (notice.IsWarning) warnings.Add(notice);
+        });
+
+        var run = () => Run(options);
+
+        await run.Should().ThrowAsync<RunStoppedException>().WithMessage("3 steps in a row*no checkpoint*");
+        warnings.Where(warning => warning.Text.Contains("not finite", StringComparison.Ordinal)).Should().HaveCount(3);
+    }
+
+    [Fact]
+    public async Task Run_FolderOfAnotherRun_IsNotReplacedUnasked()
+    {
+        var options = Stage2("run") with { MaxSteps = 1 };
+        await Run(options);
+
+        await FluentActions.Awaiting(() => Run(options)).Should().ThrowAsync<GramException>().WithMessage("*overwrite_output_dir*");
+        await Run(options with { OverwriteOutputDir = true });
+    }
+
+    [Fact]
+    public async Task Run_ResumedWithOtherData_SaysWhatDiffers()
+    {
+        var options = Stage2("run") with { MaxSteps = 2, SaveSteps = 1 };
+        await Run(options);
+
+        await FluentActions.Awaiting(() => Run(options with { ResumeFromCheckpoint = "true", MaxSamples = 10 }))
+            .Should().ThrowAsync<GramException>().WithMessage("*checkpoint-2*examples 24*10*");
+    }
+
+    private Task<GramTrainingResult> Run(GramTrainingOptions options, torch.ScalarType? dtype = null, CancellationToken cancellationToken = default) =>
+        new GramTrainer(options, steps, notices, dtype: dtype).RunAsync(cancellationToken);
+
+    private double[] Losses() => [.. logged.Where(step => step.Metrics.ContainsKey("loss")).Select(step => step.Metrics["loss"])];
+
+    /// <summary>24 pairs in steps of 8: 3 steps an epoch.</summary>
+    private GramTrainingOptions Stage2(string run) => new()
+    {
+        ModelNameOrPath = Directory.Exists(directory.File("model")) ? directory.File("model") : TinyCheckpoint.Create(directory.File("model")),
+        OutputDir = directory.File(run),
+        Dataset = [Pairs("pairs", 24)],
+        DatasetDir = directory.Path,
+        Template = "none",
+        GramLoss = true,
+        GramPrompt = "{question}\nA:{answer_a}\nB:{answer_b}\n>",
+        PerDeviceTrainBatchSize = 4,
+        GradientAccumulationSteps = 2,
+        NumTrainEpochs = 1,
+        LoggingSteps = 1,
+        LearningRate = 1e-3,
+    };
+
+    /// <summary>A file of pairs whose preferred answer says "good".</summary>
+    private string Pairs(string name, int count, int first = 0)
+    {
+        var path = directory.File($"{name}.json");
+        File.WriteAllText(path, JsonSerializer.Serialize(Enumerable.Range(first, count).Select(i => new JsonObject
+        {
+            ["prompt"] = $"item {i}?",
+            ["chosen"] = $"{i} is good",
+            ["rejected"] = $"{i} is bad",
+        })));
+        return path;
+    }
+}
