@@ -17,11 +17,25 @@ internal static class TestModels
     /// <summary>stories260K, a 260 K parameter Llama; skips the test where it is absent.</summary>
     public static string Stories260K() => Repository.SharedPath("models", "stories260K");
 
+    /// <summary>
+    /// An official tokenizer (qwen3, llama3), too large for the repository: a folder of that name in GRAMRL_TEST_TOKENIZERS, or
+    /// in ~/.cache/gramrl-test-tokenizers. Skips the test where it is absent.
+    /// </summary>
+    public static string OfficialTokenizer(string name)
+    {
+        var directory = Path.Combine(FromEnvironment("GRAMRL_TEST_TOKENIZERS", "gramrl-test-tokenizers"), name);
+        Skip.IfNot(File.Exists(Path.Combine(directory, "tokenizer.json")), $"{directory} holds no official tokenizer.json");
+        return directory;
+    }
+
+    private static string FromEnvironment(string variable, string cacheFolder) =>
+        Environment.GetEnvironmentVariable(variable) is { Length: > 0 } value
+            ? value
+            : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache", cacheFolder);
+
     private static string? Unpack()
     {
-        var root = Environment.GetEnvironmentVariable("GRAMRL_TEST_MODELS") is { Length: > 0 } value
-            ? value
-            : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache", "gramrl-test-models");
+        var root = FromEnvironment("GRAMRL_TEST_MODELS", "gramrl-test-models");
         var directory = Path.Combine(root, "smollm2-135m-instruct");
         if (File.Exists(Path.Combine(directory, "model.safetensors"))) return directory;
         var script = Path.Combine(Repository.Shared, "models", "unpack.mjs");

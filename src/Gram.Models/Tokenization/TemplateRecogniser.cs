@@ -1,24 +1,26 @@
+using System.Security.Cryptography;
+using System.Text;
 using System.Text.RegularExpressions;
 
 namespace Gram.Models.Tokenization;
 
 /// <summary>
-/// Recognises a checkpoint's jinja text: it is, but for layout, one of the published texts kept in Templates/, or it is
-/// a plain loop over turns whose literals can be read off. Anything else is an error.
+/// Recognises a checkpoint's jinja text: its lines have the fingerprint of a published text (so layout may differ), or it
+/// is a plain loop over turns whose literals can be read off. Anything else is an error.
 /// </summary>
 internal static partial class TemplateRecogniser
 {
-    /// <summary>Published texts (from TRL's collection and the hub) and what renders them.</summary>
-    private static readonly (string Resource, Func<string, ChatTemplate> Create)[] Published =
-    [
-        ("qwen3", _ => new Qwen3Template()),
-        ("qwen3.2025-04", _ => new Qwen3Template()),
-        ("qwen3_instruct_2507", _ => TurnTemplate.Qwen3Instruct2507),
-        ("qwen2_5", _ => TurnTemplate.Qwen25),
-        ("llama3", bos => TurnTemplate.Llama3.WithBos(bos)),
-        ("llama3_1", bos => new Llama31Template("llama3_1", bos)),
-        ("llama3_2", bos => new Llama31Template("llama3_2", bos)),
-    ];
+    /// <summary>SHA-256 of the published texts' lines, and what renders them.</summary>
+    private static readonly Dictionary<string, Func<string, ChatTemplate>> Published = new()
+    {
+        ["5485d46f9ec1636765608ac11c67f667a5435a1728ef84b132ec8f99ebac2d14"] = _ => new Qwen3Template(),
+        ["50da107521442213876d378316a9d71b44360f41e954e22b591f3508d567e549"] = _ => new Qwen3Template(), // as first released, April 2025
+        ["f02c7b603758d2d1bb03c1bb5d088cd13c6009120a312ea30422583e834526f2"] = _ => TurnTemplate.Qwen3Instruct2507,
+        ["cf8f727f9f2f496ca63ee33c3c36e867bd4913f3917d9af4f8dd2d3bb7cd22a5"] = _ => TurnTemplate.Qwen25,
+        ["86aae981b9740bedbbc8757809d70196b01f2d1451c6bb9f00b20e965966af12"] = bos => TurnTemplate.Llama3.WithBos(bos),
+        ["84dc9296d82637780f7e730cabfefcdaf529686c06c20dfbfafff0952191aa3c"] = bos => new Llama31Template("llama3_1", bos),
+        ["ade73c46b8bf561672084d5a8a8e9c2243c056783b4fb94625c2ed8ee91f9fd3"] = bos => new Llama31Template("llama3_2", bos),
+    };
 
     /// <summary>The template of a jinja text.</summary>
     /// <exception cref="GramException">It is none of the known ones.</exception>
@@ -26,11 +28,9 @@ internal static partial class TemplateRecogniser
     {
         if (JinjaSource.Lines(jinja) is { } lines)
         {
-            foreach (var (resource, create) in Published)
-            {
-                if (JinjaSource.Lines(ReadResource(resource))!.SequenceEqual(lines)) return create(bosToken ?? "<|begin_of_text|>");
-            }
-            if (ReadTurns(string.Join('\n', lines), bosToken) is { } format) return TurnTemplate.Of(format);
+            var text = string.Join('\n', lines);
+            if (Published.TryGetValue(Fingerprint(text), out var create)) return create(bosToken ?? "<|begin_of_text|>");
+            if (ReadTurns(text, bosToken) is { } format) return TurnTemplate.Of(format);
         }
         var start = Regex.Replace(jinja.Trim(), @"\s+", " ");
         throw new GramException($"the checkpoint's chat template is not a known one (\"{(start.Length <= 60 ? start : start[..60] + "…")}\"): set template to one of {string.Join(", ", ChatTemplate.Names)}");
@@ -70,9 +70,5 @@ internal static partial class TemplateRecogniser
         """, RegexOptions.IgnorePatternWhitespace | RegexOptions.ExplicitCapture)]
     private static partial Regex Turns();
 
-    private static string ReadResource(string name)
-    {
-        using var reader = new StreamReader(typeof(TemplateRecogniser).Assembly.GetManifestResourceStream($"{name}.jinja")!);
-        return reader.ReadToEnd();
-    }
+    private static string Fingerprint(string lines) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(lines)));
 }

@@ -44,29 +44,21 @@ public sealed class ChatTemplateTests
     [InlineData("{% if not add_generation_prompt is defined %}{% set add_generation_prompt = false %}{% endif %}{# turns #}" + ChatMl)]
     public void Recognise_ChatMlHoweverLaidOut_IsChatMl(string jinja) => ChatTemplate.Recognise(jinja).Name.Should().Be("chatml");
 
-    [Theory]
-    [InlineData("qwen3", "qwen3")]
-    [InlineData("qwen3.2025-04", "qwen3")]
-    [InlineData("qwen3_instruct_2507", "qwen3_instruct_2507")]
-    [InlineData("qwen2_5", "qwen2_5")]
-    [InlineData("llama3", "llama3")]
-    [InlineData("llama3_1", "llama3_1")]
-    [InlineData("llama3_2", "llama3_2")]
-    public void Recognise_PublishedText_IsItsTemplate(string file, string name)
+    [SkippableTheory]
+    [InlineData("qwen3")]
+    [InlineData("llama3")]
+    public void Recognise_PublishedText_IsItsTemplate(string name)
     {
-        var jinja = Published(file);
+        var jinja = Published(name);
         ChatTemplate.Recognise(jinja).Name.Should().Be(name);
-        ChatTemplate.Recognise(jinja + "\n").Name.Should().Be(name);
+        ChatTemplate.Recognise(jinja + "\n").Name.Should().Be(name, "a newline at the end is layout");
     }
 
-    [Theory]
+    [SkippableTheory]
     [InlineData("qwen3", "'<think>\\n\\n</think>\\n\\n'", "'<think>\\n</think>\\n'")]
-    [InlineData("qwen3", "not loop.first", "loop.first")]
-    [InlineData("qwen2_5", "created by Alibaba Cloud", "created by somebody else")]
-    [InlineData("llama3_1", "26 Jul 2024", "27 Jul 2024")]
     [InlineData("llama3", "| trim", "")]
-    public void Recognise_PublishedTextChanged_IsUnknown(string file, string part, string other) =>
-        FluentActions.Invoking(() => ChatTemplate.Recognise(Published(file).Replace(part, other, StringComparison.Ordinal)))
+    public void Recognise_PublishedTextChanged_IsUnknown(string name, string part, string other) =>
+        FluentActions.Invoking(() => ChatTemplate.Recognise(Published(name).Replace(part, other, StringComparison.Ordinal)))
             .Should().Throw<GramException>().WithMessage("*not a known one*set template to one of*qwen3*");
 
     [Theory]
@@ -126,9 +118,5 @@ public sealed class ChatTemplateTests
         ChatTemplate.Resolve("none", tokenizer).Name.Should().Be("none");
     }
 
-    private static string Published(string name)
-    {
-        using var reader = new StreamReader(typeof(ChatTemplate).Assembly.GetManifestResourceStream($"{name}.jinja")!);
-        return reader.ReadToEnd();
-    }
+    private static string Published(string name) => Tokenizer.Load(TestModels.OfficialTokenizer(name)).ChatTemplateSource!;
 }

@@ -58,18 +58,12 @@ public sealed class TokenizerGoldenTests
     public static IEnumerable<object[]> BrokenTokenizers() => Goldens.Folders("models/bad", "expect.json").Where(row =>
         row is [""] || Goldens.Json("models", "bad", (string)row[0], "expect.json")["load"]!.GetValue<string>() == "tokenizer");
 
-    /// <summary>The official tokenizers are too large for the repository: GRAMRL_TEST_TOKENIZERS, or ~/.cache/gramrl-test-tokenizers, holds a folder of each.</summary>
     [SkippableTheory]
     [InlineData("qwen3")]
     [InlineData("llama3")]
     public void Encode_OfficialTokenizers_GivePublishedIds(string name)
     {
-        var root = Environment.GetEnvironmentVariable("GRAMRL_TEST_TOKENIZERS") is { Length: > 0 } value
-            ? value
-            : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache", "gramrl-test-tokenizers");
-        var directory = Path.Combine(root, name);
-        Skip.IfNot(File.Exists(Path.Combine(directory, "tokenizer.json")), $"{directory} holds no official tokenizer.json");
-        var tokenizer = Tokenizer.Load(directory);
+        var tokenizer = Tokenizer.Load(TestModels.OfficialTokenizer(name));
 
         foreach (var line in File.ReadLines(Repository.SharedPath("data", "tokenizer", $"{name}.jsonl")))
         {
