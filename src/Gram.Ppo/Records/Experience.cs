@@ -20,6 +20,9 @@ public sealed class Experience : IDisposable
     /// <summary>Whether the KL term is part of the rewards (kl_in: reward).</summary>
     public required bool KlInReward { get; init; }
 
+    /// <summary>Mean over responses of Σ_t k1, in nats.</summary>
+    public required double MeanKl { get; init; }
+
     /// <summary>[rows, responseTokens] k1 = log π_old − log π_ref; 0 outside the mask.</summary>
     public required Tensor Kl { get; init; }
 

@@ -160,7 +160,7 @@ internal sealed class PpoSession : IDisposable
 
     private void Report(Update update, IReadOnlyDictionary<string, double> seconds, Evaluation? evaluated, int step)
     {
-        lastKl = update.Experience.Kl.sum(1).mean().item<float>();
+        lastKl = update.Experience.MeanKl;
         var gap = update.Experience.Scores.LogProbGap.Max;
         if (gap > LargestGap && !gapSaid)
         {
@@ -182,8 +182,8 @@ internal sealed class PpoSession : IDisposable
         var experience = update.Experience;
         var judgement = experience.Scores.Judgement;
         var rows = judgement.Rollout.Rows;
-        using var sums = experience.Kl.sum(1).cpu();
-        var kl = sums.data<float>().ToArray();
+        using var scope = NewDisposeScope();
+        var kl = experience.Kl.sum(1).cpu().data<float>().ToArray();
         var count = Math.Min(SamplesLoggedPerStep, rows.Count);
         return
         [

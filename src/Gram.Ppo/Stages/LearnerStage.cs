@@ -148,5 +148,9 @@ public sealed class LearnerStage(
     private static long SequenceTokens(Experience experience, MicroBatch micro) =>
         experience.Scores.Judgement.Rollout.Rows.Skip(micro.Start).Take(micro.Batch.Rows).Sum(row => row.Prompt.Tokens.Length + row.Response.Tokens.Length);
 
-    private static long TrainedTokens(Experience experience, MicroBatch micro) => experience.TrainMask[micro.Start..micro.End].sum().ToInt64();
+    private static long TrainedTokens(Experience experience, MicroBatch micro)
+    {
+        using var scope = NewDisposeScope();
+        return experience.TrainMask[micro.Start..micro.End].sum().ToInt64();
+    }
 }

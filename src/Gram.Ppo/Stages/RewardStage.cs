@@ -49,6 +49,7 @@ public sealed class RewardStage(PpoOptions options, KlController kl, RewardNorma
             Rewards = rewards,
             Beta = beta,
             KlInReward = options.KlIn == KlIn.Reward,
+            MeanKl = meanKl,
             Kl = kls.DetachFromDisposeScope(),
             TrainMask = trainMask.DetachFromDisposeScope(),
             Advantages = advantages.DetachFromDisposeScope(),

@@ -1,7 +1,8 @@
 using Gram.Models.Checkpoints;
 using Gram.Ppo.Mathematics;
+using Gram.Ppo.Tests.Support;
 using TorchSharp;
-using static Gram.Ppo.Tests.TensorAssertions;
+using static Gram.Ppo.Tests.Support.TensorAssertions;
 using static TorchSharp.torch;
 
 namespace Gram.Ppo.Tests.Mathematics;

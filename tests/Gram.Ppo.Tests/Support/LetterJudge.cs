@@ -9,8 +9,13 @@ internal sealed class LetterJudge : IPairJudge, IGoldMeasure
     /// <summary>Pairs asked for so far.</summary>
     public List<AnswerPair> Asked { get; } = [];
 
+    /// <summary>Called before each batch.</summary>
+    public Action? BeforeScoring { get; set; }
+
     public ValueTask<IReadOnlyList<PairScore>> ScoreAsync(IReadOnlyList<AnswerPair> pairs, CancellationToken cancellationToken = default)
     {
+        BeforeScoring?.Invoke();
+        cancellationToken.ThrowIfCancellationRequested();
         Asked.AddRange(pairs);
         return ValueTask.FromResult<IReadOnlyList<PairScore>>([.. pairs.Select(pair =>
         {

@@ -1,7 +1,7 @@
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace Gram.Ppo.Tests;
+namespace Gram.Ppo.Tests.Support;
 
 /// <summary>Tensors from literals, and comparisons that show the largest gap.</summary>
 internal static class TensorAssertions

@@ -2,6 +2,7 @@ using Gram.Pipes.Events;
 using Gram.Ppo.Events;
 using Gram.Reward.Data;
 using Gram.Training.Runs;
+using static TorchSharp.torch;
 
 namespace Gram.Ppo.Tests.Support;
 
@@ -23,6 +24,8 @@ internal sealed class TestRun : IDisposable
     public List<SamplesLogged> Samples { get; } = [];
 
     public List<StageStarted> Stages { get; } = [];
+
+    public ScalarType DType { get; set; } = ScalarType.Float32;
 
     /// <summary>Called after each logged step.</summary>
     public Action<StepLogged>? OnStep { get; set; }
@@ -51,13 +54,13 @@ internal sealed class TestRun : IDisposable
         Seed = 7,
     };
 
-    public PpoRun Run(PpoOptions options, bool evaluates = true) => new(options, Judge, Prompts, evaluates ? EvalPrompts : [], new PpoEvents(
+    public PpoRun Run(PpoOptions options, bool evaluates = true, IReadOnlyList<Prompt>? prompts = null) => new(options, Judge, prompts ?? Prompts, evaluates ? EvalPrompts : [], new PpoEvents(
         Collect<StepLogged>(step =>
         {
             Steps.Add(step);
             OnStep?.Invoke(step);
         }),
-        Collect<Notice>(Notices.Add), Collect<SamplesLogged>(Samples.Add), Collect<StageStarted>(Stages.Add)), Judge);
+        Collect<Notice>(Notices.Add), Collect<SamplesLogged>(Samples.Add), Collect<StageStarted>(Stages.Add)), Judge) { DType = DType };
 
     public void Dispose() => directory.Dispose();
 

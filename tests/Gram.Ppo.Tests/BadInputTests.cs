@@ -1,0 +1,66 @@
+using Gram.Models;
+using Gram.Models.Tokenization;
+using Gram.Ppo.Tests.Support;
+using Gram.Reward.Data;
+using Gram.Training.Runs;
+
+namespace Gram.Ppo.Tests;
+
+public sealed class BadInputTests : IDisposable
+{
+    private readonly TestRun test = new();
+
+    public void Dispose() => test.Dispose();
+
+    [Fact]
+    public Task Run_PromptLongerThanTheContext_NamesIt() =>
+        ShouldFail(test.Options(), [new Prompt("a"), new Prompt(new string('b', 41))], "training prompt 2 is longer than the context: it has 41 tokens, and max_new_tokens leaves room for 40*");
+
+    [Fact]
+    public Task Run_EmptyPrompt_NamesIt() => ShouldFail(test.Options(), [new Prompt("")], "training prompt 1 is empty*");
+
+    [Fact]
+    public Task Run_ConversationWithoutATemplate_SaysWhatToSet() =>
+        ShouldFail(test.Options(), [new Prompt(null, [new ChatMessage("user", "a"), new ChatMessage("assistant", "b"), new ChatMessage("user", "c")])], "*no chat template: set template*");
+
+    [Fact]
+    public Task Run_NoPrompts_SaysSo() => ShouldFail(test.Options(), [], "dataset: there is no training prompt*");
+
+    [Fact]
+    public Task Run_PromptWithoutItsOwnAnswer_IsRefusedWhereItIsTheReference() =>
+        ShouldFail(test.Options() with { Reference = Reference.Dataset }, TestRun.Prompts, "training prompt 1 has no answer of its own*");
+
+    [Fact]
+    public Task Run_SamplesThatDoNotFillTheRollout_NamesBothNumbers() =>
+        ShouldFail(test.Options() with { NumSamples = 3 }, TestRun.Prompts, "num_samples (3) must divide*8 responses");
+
+    [Theory]
+    [InlineData("drop")]
+    [InlineData("penalty")]
+    public Task Run_UnknownTruncation_ListsWhatIsAccepted(string truncation) =>
+        ShouldFail(test.Options() with { Truncation = truncation }, TestRun.Prompts, "truncation must be keep, mask or 'penalty c'*");
+
+    [Fact]
+    public Task Run_MissingModel_IsOneLine() => ShouldFail(test.Options() with { ModelNameOrPath = "/nowhere" }, TestRun.Prompts, "*/nowhere*");
+
+    [Fact]
+    public async Task Run_BeyondMaxKl_NamesTheLastGoodCheckpoint()
+    {
+        var run = () => test.Run(test.Options() with { MaxSteps = 20, SaveSteps = 1, MaxKl = 1e-6 }, evaluates: false).RunAsync();
+
+        var stopped = await run.Should().ThrowAsync<RunStoppedException>();
+
+        stopped.WithMessage("stopped at step*max_kl*the last good checkpoint is *checkpoint-*");
+    }
+
+    private async Task ShouldFail(PpoOptions options, IReadOnlyList<Prompt> prompts, string message)
+    {
+        var run = () => test.Run(options, evaluates: false, prompts).RunAsync();
+
+        var error = await run.Should().ThrowAsync<GramException>();
+
+        error.WithMessage(message);
+        error.Which.Message.Should().NotContain("\n");
+        Directory.Exists(options.OutputDir).Should().BeFalse("nothing is written before the input is known to be good");
+    }
+}

@@ -1,0 +1,100 @@
+using System.Text.Json.Nodes;
+using Gram.Models.Checkpoints;
+using Gram.Ppo.Tests.Support;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Gram.Ppo.Tests;
+
+public sealed class ResumeTests
+{
+    [Fact]
+    public async Task Resume_AfterACancelledStep_GivesTheSameWeightsAndMetricsBitForBit()
+    {
+        using var test = new TestRun();
+        await test.Run(Options(test, "straight")).RunAsync();
+
+        await Interrupt(test, "resumed", (cancel, step) =>
+        {
+            if (step == 2) cancel.Cancel();
+        });
+        Directory.Exists(Path.Combine(test.Output("resumed"), "checkpoint-2")).Should().BeTrue();
+        await test.Run(Options(test, "resumed") with { ResumeFromCheckpoint = "true" }).RunAsync();
+
+        ShouldBeTheSame(test);
+    }
+
+    [Fact]
+    public async Task Resume_AfterACancelledRollout_GoesBackToTheLastWholeStep()
+    {
+        using var test = new TestRun();
+        await test.Run(Options(test, "straight")).RunAsync();
+
+        // Cancelled while the third step's samples are being judged: they are drawn again.
+        await Interrupt(test, "resumed", (cancel, step) =>
+        {
+            if (step == 2) test.Judge.BeforeScoring = cancel.Cancel;
+        });
+        test.Judge.BeforeScoring = null;
+        await test.Run(Options(test, "resumed") with { ResumeFromCheckpoint = Path.Combine(test.Output("resumed"), "checkpoint-2") }).RunAsync();
+
+        ShouldBeTheSame(test);
+    }
+
+    [Fact]
+    public async Task Resume_WithoutACheckpoint_BeginsAtTheBeginningAndSaysSo()
+    {
+        using var test = new TestRun();
+
+        var result = await test.Run(test.Options() with { ResumeFromCheckpoint = "true" }).RunAsync();
+
+        result.Steps.Should().Be(2);
+        test.Notices.Should().Contain(notice => notice.Text.Contains("from the beginning", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Checkpoints_BeyondTheLimit_AreDeleted()
+    {
+        using var test = new TestRun();
+
+        await test.Run(test.Options() with { MaxSteps = 3, SaveSteps = 1, SaveTotalLimit = 2 }, evaluates: false).RunAsync();
+
+        Directory.GetDirectories(test.Output("run"), "checkpoint-*").Select(Path.GetFileName).Should().BeEquivalentTo("checkpoint-2", "checkpoint-3");
+    }
+
+    /// <summary>Every part of the state moves: schedule, adaptive KL, running scale, prompt order over an epoch's end, both optimisers.</summary>
+    private static PpoOptions Options(TestRun test, string output) => test.Options(output) with
+    {
+        MaxSteps = 4,
+        PpoEpochs = 2,
+        PpoTarget = 0.5,
+        KlHorizon = 100,
+        LrSchedulerType = Training.Optimisation.LrSchedulerType.Cosine,
+        WarmupSteps = 2,
+        EvalSteps = 2,
+    };
+
+    private static async Task Interrupt(TestRun test, string output, Action<CancellationTokenSource, int> onStep)
+    {
+        using var cancel = new CancellationTokenSource();
+        test.OnStep = step => onStep(cancel, step.Step);
+        var run = () => test.Run(Options(test, output)).RunAsync(cancel.Token);
+        await run.Should().ThrowAsync<OperationCanceledException>();
+        test.OnStep = null;
+    }
+
+    private static void ShouldBeTheSame(TestRun test)
+    {
+        var (straight, resumed) = (test.Output("straight"), test.Output("resumed"));
+        Metrics(resumed).Should().Equal(Metrics(straight));
+        File.ReadAllLines(Path.Combine(resumed, "samples.jsonl")).Should().Equal(File.ReadAllLines(Path.Combine(straight, "samples.jsonl")));
+        foreach (var file in new[] { "model.safetensors", "value_model/model.safetensors", "value_model/value_head.safetensors" })
+            File.ReadAllBytes(Path.Combine(resumed, file)).AsSpan().SequenceEqual(File.ReadAllBytes(Path.Combine(straight, file))).Should().BeTrue(file);
+    }
+
+    private static string[] Metrics(string directory) =>
+    [
+        .. File.ReadAllLines(Path.Combine(directory, "trainer_log.jsonl")).Select(line => string.Join(' ', JsonNode.Parse(line)!.AsObject()
+            .Where(metric => !StepMetrics.IsOfTheMachine(metric.Key)).Select(metric => $"{metric.Key}={metric.Value}")))
+    ];
+}
