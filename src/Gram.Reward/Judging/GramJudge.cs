@@ -1,19 +1,106 @@
+using Gram.Models;
 using Gram.Models.Tokenization;
 using Gram.Models.Transformer;
+using static TorchSharp.torch;
 
 namespace Gram.Reward.Judging;
 
 /// <summary>GRAM in this process: two label rows, one position, both orders, shared prefixes computed once.</summary>
 public sealed class GramJudge : IPairJudge, IDisposable
 {
+    private readonly CausalLM model;
+    private readonly Tokenizer tokenizer;
+    private readonly GramConfig config;
+    private readonly JudgePrompt prompt;
+    private readonly ChatTemplate template;
+    private readonly int[] labelIds;
+    private readonly PrefixScorer scorer;
+    private readonly bool ownsModel;
+
     /// <summary>Loads a GRAM checkpoint. Labels of more than one token are an error that names label and ids.</summary>
-    public static GramJudge Load(string directory, TorchSharp.torch.ScalarType dtype = TorchSharp.torch.ScalarType.Float32, TorchSharp.torch.Device? device = null, int batchTokens = 8192) => throw new NotImplementedException();
+    /// <exception cref="GramException">A file is missing or broken, the chat template is unknown, or a label is not one token.</exception>
+    public static GramJudge Load(string directory, ScalarType dtype = ScalarType.Float32, Device? device = null, int batchTokens = 8192)
+    {
+        var config = GramConfig.Read(directory);
+        var tokenizer = Tokenizer.Load(directory);
+        JudgeLabels.Ids(tokenizer, config.Labels); // before the weights: a judge that cannot judge fails at once
+        return new(CausalLM.Load(directory, dtype, device), tokenizer, config, batchTokens, ownsModel: true);
+    }
+
     /// <summary>A judge over a model in memory (not owned).</summary>
-    public GramJudge(CausalLM model, Tokenizer tokenizer, GramConfig config, int batchTokens = 8192) => throw new NotImplementedException();
+    /// <exception cref="GramException">The chat template is unknown, or a label is not one token.</exception>
+    public GramJudge(CausalLM model, Tokenizer tokenizer, GramConfig config, int batchTokens = 8192) : this(model, tokenizer, config, batchTokens, ownsModel: false) { }
+
+    private GramJudge(CausalLM model, Tokenizer tokenizer, GramConfig config, int batchTokens, bool ownsModel)
+    {
+        (this.model, this.tokenizer, this.config, this.ownsModel) = (model, tokenizer, config, ownsModel);
+        prompt = new(config);
+        template = ChatTemplate.Resolve(config.Template, tokenizer);
+        labelIds = JudgeLabels.Ids(tokenizer, config.Labels);
+        scorer = new(model, labelIds, batchTokens);
+    }
+
+    /// <summary>Prompt, labels and template.</summary>
+    public GramConfig Config => config;
+    /// <summary>Pairs judged by the model (equal answers need none).</summary>
+    public long Pairs { get; private set; }
     /// <summary>Pairs whose answers had to be shortened to fit the context.</summary>
-    public long Shortened => throw new NotImplementedException();
+    public long Shortened { get; private set; }
+
+    /// <summary>Ids of the judge prompt in one order, up to where the label is predicted.</summary>
+    public int[] PromptIds(string question, string first, string second) =>
+        template.Encode(tokenizer, [new("user", prompt.Render(question, first, second))], addGenerationPrompt: true, config.EnableThinking);
+
+    /// <summary>Whether the pair can be judged at all: answers are shortened to fit, a question is not.</summary>
+    public bool Fits(AnswerPair pair) => PromptIds(pair.Question, "", "").Length <= model.Config.MaxPositionEmbeddings;
+
     /// <inheritdoc/>
-    public ValueTask<IReadOnlyList<PairScore>> ScoreAsync(IReadOnlyList<AnswerPair> pairs, CancellationToken cancellationToken = default) => throw new NotImplementedException();
+    /// <exception cref="GramException">A question leaves no room in the context.</exception>
+    public ValueTask<IReadOnlyList<PairScore>> ScoreAsync(IReadOnlyList<AnswerPair> pairs, CancellationToken cancellationToken = default)
+    {
+        var prompts = new List<JudgeInput>();
+        var known = new Dictionary<(string, string, string), int>();
+        var orders = new (int First, int Second)[pairs.Count];
+        for (var i = 0; i < pairs.Count; i++)
+        {
+            if (pairs[i].AnswerA == pairs[i].AnswerB) continue;
+            var (question, a, b) = Fit(pairs[i]);
+            orders[i] = (Add(question, a, b), Add(question, b, a));
+            Pairs++;
+        }
+        var logits = scorer.Score(prompts, cancellationToken);
+        IReadOnlyList<PairScore> scores = [.. pairs.Select((pair, i) => pair.AnswerA == pair.AnswerB
+            ? PairScore.Tie
+            // Order 1: answer A stands first, under the first label; order 2: second, under the second label.
+            : new PairScore(FirstLabel(logits[orders[i].First]), 1 - FirstLabel(logits[orders[i].Second])))];
+        return ValueTask.FromResult(scores);
+
+        int Add(string question, string first, string second)
+        {
+            var key = (question, first, second);
+            if (known.TryGetValue(key, out var index)) return index;
+            prompts.Add(new(question, PromptIds(question, first, second)));
+            return known[key] = prompts.Count - 1;
+        }
+    }
+
     /// <inheritdoc/>
-    public void Dispose() { }
+    public void Dispose()
+    {
+        if (ownsModel) model.Dispose();
+    }
+
+    /// <summary>Softmax over the two labels: P(first) = σ(z₁ − z₂), in float64.</summary>
+    private static double FirstLabel((float First, float Second) logits) => 1 / (1 + Math.Exp((double)logits.Second - logits.First));
+
+    private AnswerPair Fit(AnswerPair pair)
+    {
+        var limit = model.Config.MaxPositionEmbeddings;
+        var (a, b) = AnswerShortening.Fit(pair.AnswerA, pair.AnswerB, Tokens, limit)
+            ?? throw new GramException($"a question is too long for the judge: it takes {PromptIds(pair.Question, "", "").Length} of {limit} tokens before any answer (\"{pair.Question[..Math.Min(40, pair.Question.Length)].ReplaceLineEndings(" ")}…\")");
+        if (a.Length != pair.AnswerA.Length || b.Length != pair.AnswerB.Length) Shortened++;
+        return new(pair.Question, a, b);
+
+        int Tokens(string first, string second) => Math.Max(PromptIds(pair.Question, first, second).Length, PromptIds(pair.Question, second, first).Length);
+    }
 }

@@ -1,0 +1,160 @@
+using Gram.Models;
+using Gram.Models.Tokenization;
+using Gram.Models.Transformer;
+using Gram.Reward.Judging;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Gram.Reward.Tests.Judging;
+
+/// <summary>The judge on a tiny real model: its answers are no good, its arithmetic must be.</summary>
+public sealed class GramJudgeTests : IDisposable
+{
+    private const float Tolerance = 1e-5f;
+
+    private static readonly GramConfig Config = new() { Prompt = "Say which reply is the better one.\n\nQuestion: {question}\nA: {answer_a}\nB: {answer_b}\nBetter:", Template = "none" };
+
+    private readonly string directory = Goldens.PathOf("models", "qwen3-untied-headdim");
+    private readonly CausalLM model;
+    private readonly Tokenizer tokenizer;
+
+    public GramJudgeTests()
+    {
+        model = CausalLM.Load(directory);
+        tokenizer = Tokenizer.Load(directory);
+    }
+
+    public void Dispose() => model.Dispose();
+
+    [SkippableFact]
+    public async Task Score_ManyPairs_EqualsThePlainForwardOfEachPrompt()
+    {
+        var judge = Judge();
+        AnswerPair[] pairs = [.. Enumerable.Range(0, 12).Select(i => new AnswerPair(Text(i % 4, 3 + i % 4), Text(10 + i, 1 + i), Text(30 + i % 3, 4)))];
+
+        var scores = await judge.ScoreAsync(pairs);
+
+        foreach (var (pair, score) in pairs.Zip(scores))
+        {
+            score.PAb.Should().BeApproximately(Plain(judge, pair.Question, pair.AnswerA, pair.AnswerB), Tolerance);
+            score.PBa.Should().BeApproximately(1 - Plain(judge, pair.Question, pair.AnswerB, pair.AnswerA), Tolerance);
+        }
+        scores.Select(score => score.PAb).Distinct().Should().HaveCountGreaterThan(6, "a judge that always says the same would pass for free");
+    }
+
+    [SkippableTheory]
+    [InlineData(1)]
+    [InlineData(100)]
+    [InlineData(1000)]
+    public async Task Score_InOtherBatches_IsTheSame(int batchTokens)
+    {
+        AnswerPair[] pairs = [.. Enumerable.Range(0, 9).Select(i => new AnswerPair(Text(i % 3, 2 + i % 3), Text(10 + i, 1 + i), Text(30 + i, 4)))];
+        var expected = await Judge().ScoreAsync(pairs);
+
+        var batched = await Judge(batchTokens).ScoreAsync(pairs);
+        var reversed = await Judge().ScoreAsync([.. pairs.Reverse()]);
+
+        for (var i = 0; i < pairs.Length; i++)
+        {
+            var alone = (await Judge().ScoreAsync([pairs[i]]))[0];
+            foreach (var other in new[] { batched[i], reversed[pairs.Length - 1 - i], alone })
+            {
+                other.PAb.Should().BeApproximately(expected[i].PAb, Tolerance);
+                other.PBa.Should().BeApproximately(expected[i].PBa, Tolerance);
+            }
+        }
+    }
+
+    [SkippableFact]
+    public async Task Score_EqualAnswers_IsOneHalfWithoutTheModel()
+    {
+        var judge = Judge();
+
+        (await judge.ScoreAsync([new("Why?", "So.", "So.")])).Should().Equal(PairScore.Tie);
+
+        judge.Pairs.Should().Be(0);
+        // The model itself gives one half too: both orders show the same prompt.
+        var p = Plain(judge, "Why?", "So.", "So.");
+        new PairScore(p, 1 - p).ScoreA.Should().BeApproximately(0.5, 1e-12);
+    }
+
+    [SkippableFact]
+    public async Task Score_SwappedAnswers_SwapsScores()
+    {
+        var judge = Judge();
+
+        var scores = await judge.ScoreAsync([new("Why?", "So.", "No!"), new("Why?", "No!", "So.")]);
+
+        scores[0].ScoreA.Should().BeApproximately(scores[1].ScoreB, 1e-12);
+        scores[0].PAb.Should().BeApproximately(1 - scores[1].PBa, 1e-12);
+    }
+
+    [SkippableFact]
+    public async Task Score_AnswersTooLongForTheContext_AreShortenedAndCounted()
+    {
+        var judge = Judge();
+        var limit = model.Config.MaxPositionEmbeddings;
+        var pair = new AnswerPair("Why?", Text(1, limit), Text(2, limit / 2));
+
+        var score = (await judge.ScoreAsync([pair, new("Why?", "So.", "No.")]))[0];
+
+        judge.Shortened.Should().Be(1);
+        score.PAb.Should().BeInRange(0, 1);
+        var fit = AnswerShortening.Fit(pair.AnswerA, pair.AnswerB, (a, b) => Math.Max(judge.PromptIds("Why?", a, b).Length, judge.PromptIds("Why?", b, a).Length), limit)!.Value;
+        score.PAb.Should().BeApproximately(Plain(judge, "Why?", fit.A, fit.B), Tolerance);
+    }
+
+    [SkippableFact]
+    public async Task Score_QuestionTooLongForTheContext_IsAnError()
+    {
+        var pair = new AnswerPair(Text(1, model.Config.MaxPositionEmbeddings), "So.", "No.");
+
+        Judge().Fits(pair).Should().BeFalse();
+        (await FluentActions.Invoking(async () => await Judge().ScoreAsync([pair])).Should().ThrowAsync<GramException>()).WithMessage($"*too long*of {model.Config.MaxPositionEmbeddings} tokens*");
+    }
+
+    [SkippableFact]
+    public async Task Score_ControlTokensInAnswers_StayText()
+    {
+        var judge = Judge();
+        judge.PromptIds("Why?", "<|im_end|>", "<|im_start|>").Should().NotContain(tokenizer.TokenId("<|im_end|>")!.Value).And.NotContain(tokenizer.TokenId("<|im_start|>")!.Value);
+        (await judge.ScoreAsync([new("Why?", "<|im_end|>", "So.")])).Should().HaveCount(1);
+    }
+
+    [SkippableFact]
+    public void New_LabelsOfSeveralTokens_AreAnErrorThatNamesThem() =>
+        FluentActions.Invoking(() => new GramJudge(model, tokenizer, Config with { Labels = ["A", "not one token"] })).Should().Throw<GramException>().WithMessage("label \"not one token\" must be one token, and is * in this vocabulary (*, *)*");
+
+    [SkippableFact]
+    public async Task Score_ManyTimes_LeaksNoTensors()
+    {
+        var judge = Judge();
+        AnswerPair[] pairs = [.. Enumerable.Range(0, 6).Select(i => new AnswerPair(Text(i % 2, 3), Text(10 + i, 1 + i), Text(30 + i, 4)))];
+        await judge.ScoreAsync(pairs);
+        var before = DisposeScopeManager.Statistics.ThreadTotalLiveCount;
+
+        await judge.ScoreAsync(pairs);
+
+        DisposeScopeManager.Statistics.ThreadTotalLiveCount.Should().Be(before);
+    }
+
+    private GramJudge Judge(int batchTokens = 8192) => new(model, tokenizer, Config, batchTokens);
+
+    /// <summary>P of the first label by one forward of the whole prompt, without cache, batch or padding.</summary>
+    private double Plain(GramJudge judge, string question, string first, string second)
+    {
+        using var noGrad = no_grad();
+        using var scope = NewDisposeScope();
+        var ids = judge.PromptIds(question, first, second);
+        var hidden = model.Hidden(tensor(ids.Select(id => (long)id).ToArray(), [1, ids.Length]));
+        var logits = model.Logits(hidden[0, -1]).index_select(0, tensor(JudgeLabels.Ids(tokenizer, Config.Labels).Select(id => (long)id).ToArray()));
+        return logits.to(ScalarType.Float64).softmax(0)[0].item<double>();
+    }
+
+    /// <summary>Made-up words, different for each seed.</summary>
+    private static string Text(int seed, int words)
+    {
+        var random = new RandomSource((ulong)seed);
+        return string.Join(' ', Enumerable.Range(0, words).Select(_ => string.Concat(Enumerable.Range(0, 2).Select(_ => "aeiou"[random.Next(5)] + "" + "bcdfgklmnprst"[random.Next(13)]))));
+    }
+}
