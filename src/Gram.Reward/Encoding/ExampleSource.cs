@@ -22,6 +22,8 @@ public sealed class ExampleSource
     private readonly List<AnswerPair> evalPairs = [];
     private readonly JsonArray shortened = [], dropped = [], order = [];
 
+    private int otherPrompts;
+
     private ExampleSource(GramConfig judge, int[] labelIds) => (Judge, LabelIds) = (judge, labelIds);
 
     /// <summary>Rows to train on, in the data's order (shuffling is the trainer's).</summary>
@@ -59,6 +61,7 @@ public sealed class ExampleSource
         if (source.Train.Count == 0) throw new GramException($"no training example is left: {Reasons(source.dropped)}");
 
         if (source.Shortened > 0) notices?.Publish(new($"{source.Shortened} examples had their answers shortened to fit cutoff_len {options.CutoffLen} (listed in {RecordName})"));
+        if (source.otherPrompts > 0) notices?.Publish(new($"{source.otherPrompts} rows are written with another judge prompt than the one that is saved with the judge and used in scoring: set gram_prompt to theirs", IsWarning: true));
         if (source.Dropped > 0) notices?.Publish(new($"{source.Dropped} rows were left out, the first because {Reasons(source.dropped)} (listed in {RecordName})", IsWarning: true));
         return source;
     }
@@ -125,6 +128,7 @@ public sealed class ExampleSource
             var encoded = encoder.Encode(row, first);
             if (encoded.Dropped is { } why) dropped.Add(Record(row.Source.File, row.Source.Row, ("why", why)));
             else if (isPair) order.Add(Record(row.Source.File, row.Source.Row, ("a", first ? "chosen" : "rejected")));
+            if (LabelIds.Length > 0 && encoded is { Example: not null, Pair: null }) otherPrompts++;
             if (encoded.IsShortened) shortened.Add(Record(row.Source.File, row.Source.Row));
             return encoded;
         }

@@ -23,7 +23,16 @@ public sealed class GramJudge : IPairJudge, IDisposable
     {
         var config = GramConfig.Read(directory);
         var tokenizer = Tokenizer.Load(directory);
-        JudgeLabels.Ids(tokenizer, config.Labels); // before the weights: a judge that cannot judge fails at once
+        try
+        {
+            // Before the weights: a judge that cannot judge fails at once.
+            JudgeLabels.Ids(tokenizer, config.Labels);
+            ChatTemplate.Resolve(config.Template, tokenizer);
+        }
+        catch (GramException error)
+        {
+            throw new GramException($"judge {directory}: {error.Message}", error);
+        }
         return new(CausalLM.Load(directory, dtype, device), tokenizer, config, batchTokens, ownsModel: true);
     }
 

@@ -184,6 +184,17 @@ public sealed class ExampleSourceTests : IDisposable
     }
 
     [SkippableFact]
+    public void Load_RowsWithAnotherJudgePrompt_AreTrainedAsTheyStandAndSaidSo()
+    {
+        var notices = new Notices();
+
+        var source = Load(new() { Dataset = [Write("""{"instruction":"Which one? x / y","input":"","output":"B"}""")], GramLoss = true }, SmolLM2(), notices);
+
+        source.Train.Single().Label.Should().Be(1);
+        notices.Texts.Should().ContainSingle().Which.Should().StartWith("1 rows are written with another judge prompt");
+    }
+
+    [SkippableFact]
     public void Load_ModelTrainedBefore_KeepsItsJudgePrompt()
     {
         new GramConfig { Prompt = ShortPrompt }.Write(directory.Path);

@@ -88,6 +88,30 @@ public sealed class LlamaFactoryTests
         }
     }
 
+    [SkippableFact]
+    public void PromptBeforeTheLabel_InTrainingAndScoring_AreTheForksAndTheScripts()
+    {
+        var datasets = Goldens.Json("rl", "llamafactory", "datasets.json");
+        foreach (var item in Goldens.Json("rl", "llamafactory", "scoring_prompt.json")["cases"]!.AsArray())
+        {
+            var tokenizer = TokenizerOf(item!);
+            var row = Rows(datasets, item!["set"]!.GetValue<string>())[item["row"]!.GetValue<int>()];
+            var scoringName = item["scoring_template"]!.GetValue<string>();
+            var own = scoringName.EndsWith(".jinja", StringComparison.Ordinal) ? ChatTemplate.ByName(Path.GetFileNameWithoutExtension(scoringName)) : ChatTemplate.ForCheckpoint(tokenizer);
+            var encoder = new ConversationEncoder(TrainingTemplate.For(item["training_template"]!.GetValue<string>(), tokenizer), tokenizer, enableThinking: false);
+
+            var training = encoder.Turns([.. row.Messages, new("assistant", row.Responses[0])], row.System)[0].Source;
+            // A scored prompt ends in one space, a published row does not; and there is one BOS, where the script adds a second.
+            var scoring = own.Encode(tokenizer, [new("user", row.Messages[0].Content + " ")], addGenerationPrompt: true, enableThinking: false);
+
+            training.Should().HaveCount(item["training_prompt_length"]!.GetValue<int>());
+            training.Should().StartWith(Ints(item["training_prompt_head"]!)).And.EndWith(Ints(item["training_prompt_tail"]!));
+            scoring.Should().HaveCount(item["scoring_length"]!.GetValue<int>());
+            scoring.Should().StartWith(Ints(item["scoring_head"]!)).And.EndWith(Ints(item["scoring_tail"]!));
+            training.SequenceEqual(scoring).Should().Be(item["equal_to_training"]!.GetValue<bool>());
+        }
+    }
+
     private static TrainingExample? Encode(ConversationEncoder encoder, DatasetRow row, int cutoff, bool maskHistory, bool trainOnPrompt) => row.Responses.Count != 1
         ? null
         : SupervisedExample.Of(encoder.Turns([.. row.Messages, new("assistant", row.Responses[0])], row.System), cutoff, maskHistory, trainOnPrompt);
