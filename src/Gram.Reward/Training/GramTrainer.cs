@@ -129,7 +129,8 @@ public sealed class GramTrainer(GramTrainingOptions options, IPublisher<StepLogg
 
         async Task EvaluateIfDue()
         {
-            if (progress.Step == progress.EvaluatedStep || progress.Step == plan.TotalSteps || !IsDue(options.EvalStrategy, options.EvalSteps)) return;
+            var strategy = options.EvalStrategy ?? (options.EvalSteps is null ? IntervalStrategy.No : IntervalStrategy.Steps);
+            if (progress.Step == progress.EvaluatedStep || progress.Step == plan.TotalSteps || !IsDue(strategy, options.EvalSteps ?? options.LoggingSteps)) return;
             await Evaluate(evaluator, run, progress, plan, cancellationToken);
             progress.EvaluatedStep = progress.Step;
         }

@@ -184,12 +184,12 @@ public sealed record GramTrainingOptions
     public int? SaveTotalLimit { get; init; }
 
     /// <summary>When the model is evaluated, apart from the end.</summary>
-    [ConfigurationKeyName("eval_strategy"), Description("when the model is evaluated, besides at the end")]
-    public IntervalStrategy EvalStrategy { get; init; } = IntervalStrategy.No;
+    [ConfigurationKeyName("eval_strategy"), Description("when the model is evaluated, besides at the end; steps where eval_steps is set, else no")]
+    public IntervalStrategy? EvalStrategy { get; init; }
 
     /// <summary>Steps between evaluations.</summary>
-    [ConfigurationKeyName("eval_steps"), Range(1, int.MaxValue), Description("steps between evaluations")]
-    public int EvalSteps { get; init; } = 500;
+    [ConfigurationKeyName("eval_steps"), Range(1, int.MaxValue), Description("steps between evaluations; logging_steps unless set")]
+    public int? EvalSteps { get; init; }
 
     /// <summary>true (the newest in output_dir) or a checkpoint's directory.</summary>
     [ConfigurationKeyName("resume_from_checkpoint"), Description("true (the newest checkpoint in output_dir) or a checkpoint's directory")]

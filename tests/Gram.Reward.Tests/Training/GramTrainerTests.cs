@@ -148,6 +148,18 @@ public sealed class GramTrainerTests : IDisposable
         }
     }
 
+    [Theory]
+    [InlineData(null, 2, new[] { 2, 4, 5 })]
+    [InlineData(null, null, new[] { 5 })]
+    [InlineData(IntervalStrategy.No, 2, new[] { 5 })]
+    [InlineData(IntervalStrategy.Epoch, null, new[] { 3, 5 })]
+    public async Task Run_Evaluation_IsWhenItWasAskedForAndAtTheEnd(IntervalStrategy? strategy, int? interval, int[] expected)
+    {
+        await Run(Stage2("run") with { GramLoss = false, Template = "chatml", ValSize = 1, MaxSteps = 5, EvalStrategy = strategy, EvalSteps = interval });
+
+        logged.Where(step => step.Metrics.ContainsKey("eval_loss")).Select(step => step.Step).Should().Equal(expected);
+    }
+
     [Fact]
     public async Task Run_SaveTotalLimit_KeepsTheNewestCheckpoints()
     {
