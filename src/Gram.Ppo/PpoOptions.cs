@@ -52,6 +52,8 @@ public enum ValueModelKind
 {
     /// <summary>A copy of the initial policy with weights of its own.</summary>
     Separate,
+    /// <summary>The policy's: one forward for both, the value loss's gradient into it scaled by vf_coef.</summary>
+    Shared,
 }
 
 /// <summary>
@@ -207,7 +209,7 @@ public sealed record PpoOptions : IValidatableObject
     public double Lam { get; init; } = 0.95;
 
     /// <summary>Whose weights the value head stands on.</summary>
-    [ConfigurationKeyName("value_model"), Description("separate: a copy of the initial policy with weights of its own")]
+    [ConfigurationKeyName("value_model"), Description("separate (a copy of the initial policy with weights of its own) or shared (a head on the policy's trunk)")]
     public ValueModelKind ValueModel { get; init; } = ValueModelKind.Separate;
 
     /// <summary>β, fixed, or the start of the adaptive one.</summary>

@@ -8,13 +8,16 @@ namespace Gram.Ppo.Tests;
 
 public sealed class ResumeTests
 {
-    [Fact]
-    public async Task Resume_AfterACancelledStep_GivesTheSameWeightsAndMetricsBitForBit()
+    [Theory]
+    [InlineData(ValueModelKind.Separate)]
+    [InlineData(ValueModelKind.Shared)]
+    public async Task Resume_AfterACancelledStep_GivesTheSameWeightsAndMetricsBitForBit(ValueModelKind kind)
     {
         using var test = new TestRun();
+        PpoOptions Options(TestRun run, string output) => ResumeTests.Options(run, output) with { ValueModel = kind };
         await test.Run(Options(test, "straight")).RunAsync();
 
-        await Interrupt(test, "resumed", (cancel, step) =>
+        await Interrupt(test, Options(test, "resumed"), (cancel, step) =>
         {
             if (step == 2) cancel.Cancel();
         });
@@ -31,7 +34,7 @@ public sealed class ResumeTests
         await test.Run(Options(test, "straight")).RunAsync();
 
         // Cancelled while the third step's samples are being judged: they are drawn again.
-        await Interrupt(test, "resumed", (cancel, step) =>
+        await Interrupt(test, Options(test, "resumed"), (cancel, step) =>
         {
             if (step == 2) test.Judge.BeforeScoring = cancel.Cancel;
         });
@@ -74,11 +77,11 @@ public sealed class ResumeTests
         EvalSteps = 2,
     };
 
-    private static async Task Interrupt(TestRun test, string output, Action<CancellationTokenSource, int> onStep)
+    private static async Task Interrupt(TestRun test, PpoOptions options, Action<CancellationTokenSource, int> onStep)
     {
         using var cancel = new CancellationTokenSource();
         test.OnStep = step => onStep(cancel, step.Step);
-        var run = () => test.Run(Options(test, output)).RunAsync(cancel.Token);
+        var run = () => test.Run(options).RunAsync(cancel.Token);
         await run.Should().ThrowAsync<OperationCanceledException>();
         test.OnStep = null;
     }
@@ -88,7 +91,7 @@ public sealed class ResumeTests
         var (straight, resumed) = (test.Output("straight"), test.Output("resumed"));
         Metrics(resumed).Should().Equal(Metrics(straight));
         File.ReadAllLines(Path.Combine(resumed, "samples.jsonl")).Should().Equal(File.ReadAllLines(Path.Combine(straight, "samples.jsonl")));
-        foreach (var file in new[] { "model.safetensors", "value_model/model.safetensors", "value_model/value_head.safetensors" })
+        foreach (var file in Directory.GetFiles(straight, "*.safetensors", SearchOption.AllDirectories).Select(path => Path.GetRelativePath(straight, path)))
             File.ReadAllBytes(Path.Combine(resumed, file)).AsSpan().SequenceEqual(File.ReadAllBytes(Path.Combine(straight, file))).Should().BeTrue(file);
     }
 

@@ -20,7 +20,7 @@ internal sealed class RunModels : IDisposable
         Policy.SetTrainable(true);
         Optimizer = new AdamW(Policy.Parameters, AdamWOptionsOf(options), masters?.Parameters);
         if (options.Advantage != Advantage.Gae) return;
-        var value = new ValueModel(Policy.Clone());
+        var value = options.ValueModel == ValueModelKind.Shared ? ValueModel.Shared(Policy) : ValueModel.Separate(Policy.Clone());
         value.SetTrainable(true);
         Value = (value, new AdamW(value.Parameters, AdamWOptionsOf(options)));
     }

@@ -94,26 +94,32 @@ public sealed class LearnerStage(
         Tensor Rows(Tensor whole) => whole[micro.Start..micro.End, ..(int)micro.Batch.ResponseLength]; // [rows, responseTokens]
         var (mask, oldLogProbs) = (Rows(experience.TrainMask), Rows(experience.Scores.OldLogProbs));
 
-        var scores = TokenScorer.Score(policy, micro.Batch, options.Temperature, withEntropyGradient: options.EntropyCoef > 0);
+        var hidden = policy.Hidden(micro.Batch.Tokens);
+        var scores = TokenScorer.Score(policy, hidden, micro.Batch, options.Temperature, withEntropyGradient: options.EntropyCoef > 0);
         var policyLoss = PpoLoss.Policy(scores.LogProbs, oldLogProbs, Rows(experience.Advantages), mask, options.Cliprange, tokens);
         var loss = policyLoss.Loss;
         if (options.KlIn == KlIn.Loss) loss += experience.Beta * PpoLoss.Kl(scores.LogProbs, Rows(experience.Scores.RefLogProbs), mask, tokens);
         if (options.EntropyCoef > 0) loss -= options.EntropyCoef * Masked.Sum(scores.Entropy, mask) / tokens;
-        loss.backward();
-        policyOptimizer.Accumulate();
         statistics.AddPolicy(policyLoss, scores.LogProbs, oldLogProbs, scores.Entropy, mask, tokens);
-        var total = loss.ToDouble();
+        if (value is null) return Descend(loss);
+        // A trunk of its own has a graph of its own: the policy's is freed before it is built.
+        return value.Value.Model.IsShared ? Descend(loss + ValueLoss()) : Descend(loss) + Descend(ValueLoss());
 
-        if (value is { } critic)
+        Tensor ValueLoss()
         {
-            var (values, returns) = (critic.Model.Score(micro.Batch), Rows(experience.Returns!));
+            var (values, returns) = (value.Value.Model.Score(micro.Batch, hidden), Rows(experience.Returns!));
             var valueLoss = PpoLoss.Value(values, Rows(experience.Scores.Values!), returns, mask, options.CliprangeValue, tokens);
-            (options.VfCoef * valueLoss.Loss).backward();
-            critic.Optimizer.Accumulate();
             statistics.AddValue(valueLoss, values, returns, mask, tokens);
-            total += options.VfCoef * valueLoss.Loss.ToDouble();
+            return options.VfCoef * valueLoss.Loss;
         }
-        return total;
+
+        double Descend(Tensor total)
+        {
+            total.backward();
+            policyOptimizer.Accumulate();
+            value?.Optimizer.Accumulate();
+            return total.ToDouble();
+        }
     }
 
     /// <summary>One optimiser step; null where loss or gradient is not finite, and nothing but the schedule moves.</summary>

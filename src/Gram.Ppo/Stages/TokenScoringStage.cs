@@ -29,16 +29,18 @@ public sealed class TokenScoringStage(CausalLM policy, CausalLM reference, Value
         List<Tensor> old = [], references = [], values = [];
         foreach (var micro in micros)
         {
-            old.Add(Widen(LogProbs(policy, micro.Batch), width));
-            references.Add(Widen(LogProbs(reference, micro.Batch), width));
-            if (value is not null) values.Add(Widen(value.Score(micro.Batch), width));
+            using var inner = NewDisposeScope();
+            var hidden = policy.Hidden(micro.Batch.Tokens);
+            old.Add(Widen(LogProbs(policy, hidden, micro.Batch), width));
+            references.Add(Widen(LogProbs(reference, reference.Hidden(micro.Batch.Tokens), micro.Batch), width));
+            if (value is not null) values.Add(Widen(value.Score(micro.Batch, hidden), width));
         }
         var oldLogProbs = cat(old); // [rows, responseTokens]
         return new ScoredRollout
         {
             Judgement = judgement,
             MicroBatches = micros,
-            Mask = cat([.. micros.Select(micro => Widen(micro.Batch.Mask, width))]).DetachFromDisposeScope(),
+            Mask = cat([.. micros.Select(micro => F.pad(micro.Batch.Mask, [0, width - micro.Batch.ResponseLength]))]).DetachFromDisposeScope(),
             OldLogProbs = oldLogProbs.DetachFromDisposeScope(),
             RefLogProbs = cat(references).DetachFromDisposeScope(),
             Values = value is null ? null : cat(values).DetachFromDisposeScope(),
@@ -56,14 +58,10 @@ public sealed class TokenScoringStage(CausalLM policy, CausalLM reference, Value
             policy.Device)))
     ];
 
-    private Tensor LogProbs(CausalLM model, SequenceBatch batch)
-    {
-        var scores = TokenScorer.Score(model, batch, options.Temperature);
-        scores.Entropy.Dispose();
-        return scores.LogProbs;
-    }
+    private Tensor LogProbs(CausalLM model, Tensor hidden, SequenceBatch batch) => TokenScorer.Score(model, hidden, batch, options.Temperature).LogProbs;
 
-    private static Tensor Widen(Tensor x, long width) => F.pad(x, [0, width - x.shape[1]]);
+    /// <summary>Pads to the rollout's longest response; outlives the micro-batch's scope.</summary>
+    private static Tensor Widen(Tensor x, long width) => F.pad(x, [0, width - x.shape[1]]).MoveToOuterDisposeScope();
 
     /// <summary>How far the decoder's log-probs are from the learner's.</summary>
     private static (double Mean, double Max) Gap(IReadOnlyList<RolloutRow> rows, Tensor oldLogProbs, int width)

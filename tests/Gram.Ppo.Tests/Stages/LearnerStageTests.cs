@@ -10,10 +10,12 @@ public sealed class LearnerStageTests
 {
     private static readonly PpoOptions Constant = StageWorld.Options with { LrSchedulerType = LrSchedulerType.Constant, WarmupRatio = 0 };
 
-    [Fact]
-    public void Learn_AtRateZero_HasRatioExactlyOneInEveryEpoch()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Learn_AtRateZero_HasRatioExactlyOneInEveryEpoch(bool sharedValue)
     {
-        using var world = new StageWorld();
+        using var world = new StageWorld(sharedValue);
         var options = Constant with { LearningRate = 0, ValueLearningRate = 0, PpoEpochs = 3, Temperature = 0.8 };
         using var learner = world.NewLearner(options);
 
@@ -51,6 +53,27 @@ public sealed class LearnerStageTests
             step.ValueLoss.Should().BeApproximately(steps[0].ValueLoss, 1e-5);
             step.Gradient.Zip(steps[0].Gradient, (a, b) => Math.Abs(a - b)).Max().Should().BeLessThan(2e-3f);
         }
+    }
+
+    [Fact]
+    public void Learn_SharedValue_GivesTheTrunkTheSumOfBothGradients()
+    {
+        // Steps show gradients as above. Doubling vf_coef doubles what the value loss adds.
+        var gradients = new[] { 0.0, 1, 2 }.Select(coefficient =>
+        {
+            using var world = new StageWorld(shared: true);
+            var options = Constant with { LearningRate = 1, ValueLearningRate = 1, AdamEpsilon = 1000, VfCoef = coefficient };
+            using var learner = world.NewLearner(options);
+            var weight = world.Policy.Parameters["model.layers.0.mlp.up_proj.weight"];
+            var before = weight.data<float>().ToArray();
+            learner.Stage.Learn(StageWorld.Credit(world.Score(StageWorld.Judge(StageWorld.Rows, 0.9, 0.1, 0.6, 0.4), options), options)).Dispose();
+            return before.Zip(weight.data<float>().ToArray(), (then, now) => (then - now) * 1000).ToArray();
+        }).ToArray();
+
+        var once = gradients[1].Zip(gradients[0], (with, without) => with - without).ToArray();
+        var twice = gradients[2].Zip(gradients[0], (with, without) => with - without).ToArray();
+        once.Max(MathF.Abs).Should().BeGreaterThan(0.01f);
+        twice.Zip(once, (two, one) => MathF.Abs(two - (2 * one))).Max().Should().BeLessThan(5e-3f);
     }
 
     [Fact]

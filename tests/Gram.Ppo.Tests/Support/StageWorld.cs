@@ -15,11 +15,11 @@ namespace Gram.Ppo.Tests.Support;
 /// <summary>A tiny policy, its frozen reference and a value model with a head that is not 0, for tests of single stages.</summary>
 internal sealed class StageWorld : IDisposable
 {
-    public StageWorld()
+    public StageWorld(bool shared = false)
     {
         Policy = TinyPolicy.Create(seed: 1);
         Reference = TinyPolicy.Create(seed: 2);
-        Value = new ValueModel(TinyPolicy.Create(seed: 3));
+        Value = shared ? ValueModel.Shared(Policy) : ValueModel.Separate(TinyPolicy.Create(seed: 3));
         using var noGrad = TorchSharp.torch.no_grad();
         Value.Parameters["value_head.weight"].fill_(0.1);
     }
