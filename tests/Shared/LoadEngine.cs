@@ -1,10 +1,18 @@
 using System.Runtime.CompilerServices;
+using Gram.Models.Native;
 
 namespace Gram.Tests;
 
-/// <summary>Loads libtorch before a test touches a tensor.</summary>
+/// <summary>
+/// Loads libtorch before a test touches a tensor, with one thread: test classes run side by side, and OpenMP teams that wait
+/// for one another's cores make small models many times slower.
+/// </summary>
 internal static class LoadEngine
 {
     [ModuleInitializer]
-    internal static void Load() => Gram.Models.Native.Libtorch.Load();
+    internal static void Load()
+    {
+        Libtorch.Load();
+        Libtorch.SetThreads(1);
+    }
 }

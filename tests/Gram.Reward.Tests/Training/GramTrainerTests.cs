@@ -19,11 +19,7 @@ public sealed class GramTrainerTests : IDisposable
     private readonly EventBroker<Notice> notices = new();
     private readonly List<StepLogged> logged = [];
 
-    public GramTrainerTests()
-    {
-        torch.set_num_threads(1); // a tiny model gains nothing from more, and the machine is shared with other test projects
-        steps.Subscribe(logged.Add);
-    }
+    public GramTrainerTests() => steps.Subscribe(logged.Add);
 
     public void Dispose() => directory.Dispose();
 
