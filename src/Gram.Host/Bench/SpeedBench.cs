@@ -10,7 +10,7 @@ using static TorchSharp.torch;
 
 namespace Gram.Host.Bench;
 
-/// <summary>Speeds of decoding, prefill, training and the optimiser on one model, each as a share of the machine's floor.</summary>
+/// <summary>Speeds of decoding, prefill, training, the optimiser and judging on one model, each as a share of the machine's floor.</summary>
 /// <param name="modelDirectory">A Hugging Face directory.</param>
 /// <param name="device">Where it runs.</param>
 public sealed class SpeedBench(string modelDirectory, Device device)
@@ -22,7 +22,7 @@ public sealed class SpeedBench(string modelDirectory, Device device)
     {
         note("floors");
         var floors = MachineFloors.Measure(device);
-        List<Measurement> measurements = [];
+        List<(string Name, Measurement Measurement)> measurements = [];
         foreach (var dtype in DTypes)
         {
             using var model = CausalLM.Load(modelDirectory, dtype, device);
@@ -31,16 +31,24 @@ public sealed class SpeedBench(string modelDirectory, Device device)
             Add($"prefill_512_{suffix}", () => Prefill(model, 512));
             Add($"train_4x256_{suffix}", () => Train(model, 4, 256));
             if (dtype == ScalarType.Float32) Add("optimizer_f32", () => Optimizer(model));
+            try
+            {
+                Add($"judge_pairs_{suffix}", () => JudgeSpeed.Measure(model, modelDirectory, action => Best(3, () => Seconds(device, action))));
+            }
+            catch (GramException problem)
+            {
+                note($"judge_pairs_{suffix} is left out: {problem.Message}");
+            }
         }
         note("floors again");
         floors = floors.Max(MachineFloors.Measure(device));
-        return new BenchReport(BenchReport.DescribeMachine(), floors, [.. measurements.Select(measurement => measurement.Against(floors))]);
+        return new BenchReport(BenchReport.DescribeMachine(), floors, [.. measurements.Select(entry => entry.Measurement.Against(entry.Name, floors))]);
 
         void Add(string name, Func<Measurement> measure)
         {
             cancellationToken.ThrowIfCancellationRequested();
             note(name);
-            measurements.Add(measure() with { Name = name });
+            measurements.Add((name, measure()));
         }
     }
 
@@ -127,13 +135,5 @@ public sealed class SpeedBench(string modelDirectory, Device device)
     {
         seconds(); // warms caches, packed weights and the allocator
         return Enumerable.Range(0, repeats).Min(_ => seconds());
-    }
-
-    /// <summary>An amount of work and the time it took.</summary>
-    private sealed record Measurement(double Amount, string Unit, double Seconds, Func<MachineFloors, double> FloorSeconds)
-    {
-        public string Name { get; init; } = "";
-
-        public BenchFigure Against(MachineFloors floors) => new(Name, Amount / Seconds, Unit, FloorSeconds(floors) / Seconds);
     }
 }
