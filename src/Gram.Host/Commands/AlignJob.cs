@@ -53,7 +53,7 @@ internal sealed class AlignJob(
         PpoResult? result = null;
         await foreach (var judge in judges.ReadAllAsync(cancellationToken))
         {
-            using (judge) result = await task.Run(ppo, judge, GramConfig.Read(Path.Combine(ppo.OutputDir, "judge")), engine, settings, events).RunAsync(cancellationToken);
+            using (judge) result = await task.Run(ppo, judge, engine, settings, events).RunAsync(cancellationToken);
         }
         await training;
         var json = PpoReport.Json(result!);
@@ -104,7 +104,7 @@ internal sealed class AlignJob(
             return output;
         }
         var stage = options with { ModelNameOrPath = model, OutputDir = output, ResumeFromCheckpoint = resumes ? "true" : null, OverwriteOutputDir = !resumes };
-        judgeResult = await new GramTrainer(stage, steps, notices, engine.Device, engine.NamedDType).RunAsync(cancellationToken);
+        judgeResult = await new GramTrainer(stage, steps, notices, engine.Device, engine.NamedDType) { ConfigYaml = settings.ToYaml() }.RunAsync(cancellationToken);
         return judgeResult.Model;
     }
 }

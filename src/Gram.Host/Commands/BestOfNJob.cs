@@ -71,11 +71,11 @@ internal sealed class BestOfNJob(
         foreach (var n in options.N.Order())
         {
             notices.Publish(new Notice($"picking the best of {n}"));
-            results = await method.RankAsync(remembering, [.. prompts.Zip(answers, (prompt, all) => (prompt.Question, (IReadOnlyList<string>)all[..n]))], cancellationToken);
+            results = await method.RankAsync(remembering, [.. prompts.Zip(answers, (prompt, all) => (prompt.QuestionAs(judge.Config.TurnFormat), (IReadOnlyList<string>)all[..n]))], cancellationToken);
             var best = results.Zip(answers, (result, all) => all[result.Best]).ToList();
             estimates.Add(gold is not null
                 ? Estimate.OfMean([.. prompts.Zip(best, gold.Score)])
-                : Estimate.OfWins([.. (await remembering.ScoreAsync([.. prompts.Select((prompt, i) => new AnswerPair(prompt.Question, best[i], greedy[i]))], cancellationToken)).Select(Win)]));
+                : Estimate.OfWins([.. (await remembering.ScoreAsync([.. prompts.Select((prompt, i) => new AnswerPair(prompt.QuestionAs(judge.Config.TurnFormat), best[i], greedy[i]))], cancellationToken)).Select(Win)]));
         }
         if (output is not null)
         {

@@ -2,28 +2,30 @@ using System.Diagnostics;
 using System.Text.Json.Nodes;
 using Gram.Host.Configuration;
 using Gram.Host.Hosting;
+using Gram.Pipes.Events;
 using Gram.Reward.Data;
 using Gram.Reward.Judging;
+using Gram.Training.Runs;
 
 namespace Gram.Host.Commands;
 
 /// <summary>Scores the pairs of a file, both orders.</summary>
-internal sealed class JudgeJob(JudgeOptions options, RowFileOptions files, CommonOptions common, Engine engine) : IJob
+internal sealed class JudgeJob(JudgeOptions options, RowFileOptions files, CommonOptions common, Engine engine, IPublisher<Notice> notices) : IJob
 {
     public async Task<JobResult> RunAsync(CancellationToken cancellationToken)
     {
         var directory = DemoName.Judge(options.RewardModel);
         var output = OutputFile.Choose(files.Output, "scored.jsonl", common);
-        var rows = PairFile.Read(files.Input).ToList();
-        var turnFormat = GramConfig.Read(directory).TurnFormat;
+        var all = PairFile.Read(files.Input).ToList();
         using var judge = GramJudge.Load(directory, engine.InferenceDType, engine.Device);
+        var rows = JudgeRoom.Keep(all, judge, row => row.Source, row => row.Prompt, notices);
         var counting = new CountingJudge(judge);
         var clock = Stopwatch.StartNew();
-        var scores = await counting.ScoreAsync([.. rows.Select(row => row.Pair(turnFormat))], cancellationToken);
+        var scores = await counting.ScoreAsync([.. rows.Select(row => row.Pair(judge.Config.TurnFormat))], cancellationToken);
         var seconds = clock.Elapsed.TotalSeconds;
 
         var scored = rows.Zip(scores, (row, score) => row.Scored(score)).ToList();
-        var json = counting.Report(rows.Count, judge, seconds);
+        var json = counting.Report(rows.Count, judge, all.Count - rows.Count, seconds);
         var ranked = rows.Zip(scores).Where(pair => pair.First.IsRanked).ToList();
         if (ranked.Count > 0) json["accuracy"] = ranked.Average(pair => pair.Second.ScoreA > pair.Second.ScoreB ? 1.0 : 0.0);
         if (output == "-" && common.Json) json["pairs"] = new JsonArray([.. scored]);

@@ -13,10 +13,9 @@ internal sealed class PpoJob(PpoOptions options, Settings settings, Engine engin
     public async Task<JobResult> RunAsync(CancellationToken cancellationToken)
     {
         var judgePath = options.RewardModel ?? throw new GramException("--reward_model is needed: the GRAM checkpoint that judges");
-        var directory = DemoName.Judge(judgePath);
         var task = PromptTask.Of(options);
-        using var judge = GramJudge.Load(directory, engine.InferenceDType, engine.Device);
-        var run = task.Run(options, judge, GramConfig.Read(directory), engine, settings, events);
+        using var judge = GramJudge.Load(DemoName.Judge(judgePath), engine.InferenceDType, engine.Device);
+        var run = task.Run(options, judge, engine, settings, events);
         var result = await run.RunAsync(cancellationToken);
         return new JobResult(PpoReport.Json(result), PpoReport.Text(result));
     }

@@ -27,11 +27,11 @@ internal sealed record PromptTask(IReadOnlyList<Prompt> Train, IReadOnlyList<Pro
     }
 
     /// <summary>A PPO run on this task.</summary>
-    public PpoRun Run(PpoOptions options, IPairJudge judge, GramConfig judgeConfig, Engine engine, Settings settings, PpoEvents events) =>
+    public PpoRun Run(PpoOptions options, GramJudge judge, Engine engine, Settings settings, PpoEvents events) =>
         new(options with { ModelNameOrPath = DemoName.Policy(options.ModelNameOrPath) }, judge, Train, Eval, events, Gold)
         {
             ConfigYaml = settings.ToYaml(),
-            JudgeConfig = judgeConfig,
+            JudgeConfig = judge.Config,
             Device = engine.Device,
             DType = engine.TrainingDType,
         };

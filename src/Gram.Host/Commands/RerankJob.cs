@@ -5,8 +5,10 @@ using System.Text.Json.Nodes;
 using Gram.BestOfN;
 using Gram.Host.Configuration;
 using Gram.Host.Hosting;
+using Gram.Pipes.Events;
 using Gram.Reward.Data;
 using Gram.Reward.Judging;
+using Gram.Training.Runs;
 using Microsoft.Extensions.Configuration;
 
 namespace Gram.Host.Commands;
@@ -19,23 +21,23 @@ internal sealed record TournamentOptions
 }
 
 /// <summary>Ranks given generations.</summary>
-internal sealed class RerankJob(TournamentOptions tournament, JudgeOptions options, RowFileOptions files, CommonOptions common, Engine engine) : IJob
+internal sealed class RerankJob(TournamentOptions tournament, JudgeOptions options, RowFileOptions files, CommonOptions common, Engine engine, IPublisher<Notice> notices) : IJob
 {
     public async Task<JobResult> RunAsync(CancellationToken cancellationToken)
     {
         var directory = DemoName.Judge(options.RewardModel);
         var output = OutputFile.Choose(files.Output, "ranked.jsonl", common);
-        var rows = GenerationFile.Read(files.Input).ToList();
-        var turnFormat = GramConfig.Read(directory).TurnFormat;
+        var all = GenerationFile.Read(files.Input).ToList();
         using var judge = GramJudge.Load(directory, engine.InferenceDType, engine.Device);
+        var rows = JudgeRoom.Keep(all, judge, row => row.Source, row => row.Prompt, notices);
         var counting = new CountingJudge(judge);
         var method = Tournament.ByName(tournament.Method);
         var clock = Stopwatch.StartNew();
-        var results = await method.RankAsync(counting, [.. rows.Select(row => (row.Prompt.QuestionAs(turnFormat), (IReadOnlyList<string>)[.. row.Responses.Select(JudgeText.Clean)]))], cancellationToken);
+        var results = await method.RankAsync(counting, [.. rows.Select(row => (row.Prompt.QuestionAs(judge.Config.TurnFormat), (IReadOnlyList<string>)[.. row.Responses.Select(JudgeText.Clean)]))], cancellationToken);
         var seconds = clock.Elapsed.TotalSeconds;
 
         var ranked = rows.Zip(results, (row, result) => RankedRow.Of(row.Source.Fields, result, method.Name)).ToList();
-        var json = counting.Report(rows.Count, judge, seconds);
+        var json = counting.Report(rows.Count, judge, all.Count - rows.Count, seconds);
         if (output == "-" && common.Json) json["ranked"] = new JsonArray([.. ranked]);
         else JsonRows.Write(output, ranked);
         return new JobResult(json, $"{rows.Count} rows ranked by {method.Name}, {counting.Comparisons} comparisons in {seconds:0.0} s, order disagreement {counting.OrderDisagreement:0.000}: {output}") { DataOnOutput = output == "-" };

@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json.Nodes;
+using Gram.Host.Configuration;
 using Gram.Host.Hosting;
 using Gram.Pipes.Events;
 using Gram.Reward.Training;
@@ -8,11 +9,11 @@ using Gram.Training.Runs;
 namespace Gram.Host.Commands;
 
 /// <summary>GRAM stage 1 or 2.</summary>
-internal sealed class TrainJob(GramTrainingOptions options, Engine engine, IPublisher<StepLogged> steps, IPublisher<Notice> notices) : IJob
+internal sealed class TrainJob(GramTrainingOptions options, Settings settings, Engine engine, IPublisher<StepLogged> steps, IPublisher<Notice> notices) : IJob
 {
     public async Task<JobResult> RunAsync(CancellationToken cancellationToken)
     {
-        var trainer = new GramTrainer(options, steps, notices, engine.Device, engine.NamedDType);
+        var trainer = new GramTrainer(options, steps, notices, engine.Device, engine.NamedDType) { ConfigYaml = settings.ToYaml() };
         var result = await trainer.RunAsync(cancellationToken);
         return new JobResult(Json(result), Text(result));
     }

@@ -78,7 +78,7 @@ internal sealed class Settings
                 : [.. section.GetChildren().Select(item => item.Value ?? throw new GramException($"{where}: '{section.Key}' holds a mapping; a value or a list of values is expected"))];
             if (schema.All(section.Key) is [var key, ..] keys)
             {
-                if (!key.IsList && key.ItemType != typeof(string) && texts is [] or [""]) continue; // "key:" in YAML sets nothing
+                if (texts is [] or [""] && !(key.IsList || key.Default is string)) continue; // "key:" in YAML sets nothing
                 foreach (var each in keys) OptionValue.Parse(each, texts, where);
                 values[key.Name] = (texts, where);
             }

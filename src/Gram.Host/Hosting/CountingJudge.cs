@@ -22,7 +22,7 @@ internal sealed class CountingJudge(IPairJudge judge) : IPairJudge
     }
 
     /// <summary>What --json says of a judging command.</summary>
-    public JsonObject Report(int count, GramJudge model, double seconds) => new()
+    public JsonObject Report(int count, GramJudge model, int dropped, double seconds) => new()
     {
         ["count"] = count,
         ["comparisons"] = Comparisons,
@@ -30,6 +30,6 @@ internal sealed class CountingJudge(IPairJudge judge) : IPairJudge
         ["pairs_per_s"] = Comparisons / seconds,
         ["order_disagreement"] = OrderDisagreement,
         ["shortened"] = model.Shortened,
-        ["dropped"] = 0,
+        ["dropped"] = dropped,
     };
 }

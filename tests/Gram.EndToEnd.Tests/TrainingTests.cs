@@ -1,0 +1,139 @@
+using System.Text.Json.Nodes;
+
+namespace Gram.EndToEnd.Tests;
+
+[Collection(ProgramTests.Name)]
+public sealed class TrainingTests(TinyModels tiny)
+{
+    private static readonly string[] ShortPpo =
+        ["--max_new_tokens", "8", "--per_device_train_batch_size", "2", "--ppo_buffer_size", "2", "--save_steps", "1", "--eval_steps", "1", "--learning_rate", "1e-3"];
+
+    [Fact]
+    public async Task Train_BothStages_MakesAJudge()
+    {
+        var (first, second) = (Path.Combine(tiny.Root, "stage1"), Path.Combine(tiny.Root, "stage2"));
+        string[] common = ["--dataset", tiny.Pairs, "--max_steps", "2", "--per_device_train_batch_size", "4", "--gradient_accumulation_steps", "1", "--template", "none", "--gram_prompt", TinyModels.JudgeConfig.Prompt, "--gram_candidate_labels", "[\" A\",\" B\"]", "--logging_steps", "1", "--json"];
+
+        var stage1 = await GramProgram.RunAsync(tiny.Root, ["train", "--model", tiny.Policy, "--output_dir", first, .. common]);
+        var stage2 = await GramProgram.RunAsync(tiny.Root, ["train", "--model", first, "--output_dir", second, "--gram_loss", "--eval_dataset", tiny.Pairs, .. common]);
+
+        stage1.ExitCode.Should().Be(0, stage1.Error);
+        stage2.ExitCode.Should().Be(0, stage2.Error);
+        stage2.Json["steps"]!.GetValue<int>().Should().Be(2);
+        stage2.Json["train_loss"]!.GetValue<double>().Should().BeGreaterThan(0);
+        stage2.Json["eval"]!["count"]!.GetValue<int>().Should().Be(12);
+        stage2.Json["model"]!.GetValue<string>().Should().Be(second);
+        File.ReadAllLines(Path.Combine(second, "trainer_log.jsonl")).Should().HaveCountGreaterThanOrEqualTo(2);
+        File.ReadAllText(Path.Combine(second, "config.yaml")).Should().Contain("gram_loss: true");
+        (await GramProgram.RunAsync(tiny.Root, "judge", "--reward_model", second, "--input", tiny.Pairs, "--json")).ExitCode.Should().Be(0);
+    }
+
+    [Fact]
+    public async Task Ppo_SameSeed_GivesTheSameNumbers()
+    {
+        var first = await PpoAsync("ppo-a", "--max_steps", "2", "--seed", "5");
+        var again = await PpoAsync("ppo-b", "--max_steps", "2", "--seed", "5");
+        var other = await PpoAsync("ppo-c", "--max_steps", "2", "--seed", "6");
+
+        Numbers("ppo-a").Should().Be(Numbers("ppo-b")).And.NotBe(Numbers("ppo-c"));
+        first.Json["kl"]!.GetValue<double>().Should().Be(again.Json["kl"]!.GetValue<double>());
+        other.ExitCode.Should().Be(0);
+    }
+
+    [Fact]
+    public async Task Ppo_TwoSteps_LeavesARunThatGenerateCanUse()
+    {
+        var run = await PpoAsync("ppo-run", "--max_steps", "2");
+
+        run.Json["steps"]!.GetValue<int>().Should().Be(2);
+        run.Json["win_rate"]!["judge"]!["mean"]!.GetValue<double>().Should().BeInRange(0, 1);
+        run.Json.ContainsKey("gold").Should().BeFalse("a user's prompts have no gold measure");
+        var folder = run.Json["model"]!.GetValue<string>();
+        foreach (var file in (string[])["config.yaml", "trainer_state.json", "trainer_log.jsonl", "samples.jsonl", "model.safetensors", "config.json", "tokenizer.json", "checkpoint-2"])
+        {
+            Path.Exists(Path.Combine(folder, file)).Should().BeTrue(file);
+        }
+        Directory.GetFiles(folder, "events.out.tfevents.*").Should().NotBeEmpty();
+        var answer = await GramProgram.RunAsync(tiny.Root, "generate", "--model", folder, "--prompt", "My router is broken.", "--max_new_tokens", "4");
+        answer.ExitCode.Should().Be(0, answer.Error);
+    }
+
+    [Fact]
+    public async Task Ppo_FromConfigOfARun_RepeatsIt()
+    {
+        await PpoAsync("ppo-first", "--max_steps", "1", "--seed", "11");
+
+        var again = await GramProgram.RunAsync(tiny.Root, "ppo", Path.Combine(tiny.Root, "ppo-first", "config.yaml"), "--output_dir", Path.Combine(tiny.Root, "ppo-second"), "--json");
+
+        again.ExitCode.Should().Be(0, again.Error);
+        Numbers("ppo-second").Should().Be(Numbers("ppo-first"));
+    }
+
+    [Fact]
+    public async Task Ppo_IntoAFinishedRun_RefusesToReplaceIt()
+    {
+        await PpoAsync("ppo-kept", "--max_steps", "1");
+
+        var again = await GramProgram.RunAsync(tiny.Root, PpoCommand("ppo-kept", "--max_steps", "1"));
+
+        again.ExitCode.Should().Be(2);
+        again.ErrorLine.Should().Contain("holds an earlier run").And.Contain("overwrite_output_dir");
+    }
+
+    [Fact]
+    public async Task Ppo_Interrupted_LeavesACheckpointAndResumes()
+    {
+        var process = GramProgram.Start(tiny.Root, PpoCommand("ppo-cut", "--max_steps", "100000", "--save_steps", "0", "--eval_steps", "0"));
+        var line = await process.StandardError.ReadLineAsync();
+        while (line is not null && !line.StartsWith("ppo 2/", StringComparison.Ordinal)) line = await process.StandardError.ReadLineAsync();
+        GramProgram.Interrupt(process);
+        var cut = await GramProgram.FinishAsync(process);
+
+        cut.ExitCode.Should().Be(130, cut.Error);
+        cut.Output.Should().BeEmpty();
+        var checkpoint = Directory.GetDirectories(Path.Combine(tiny.Root, "ppo-cut"), "checkpoint-*").Should().ContainSingle().Subject;
+        var steps = int.Parse(Path.GetFileName(checkpoint)["checkpoint-".Length..], System.Globalization.CultureInfo.InvariantCulture);
+
+        var resumed = await GramProgram.RunAsync(tiny.Root, PpoCommand("ppo-cut", "--max_steps", $"{steps + 1}", "--eval_steps", "0", "--resume_from_checkpoint", "true"));
+
+        resumed.ExitCode.Should().Be(0, resumed.Error);
+        resumed.Json["steps"]!.GetValue<int>().Should().Be(steps + 1);
+    }
+
+    [Fact]
+    public async Task Align_FewSteps_TrainsTheJudgeAndThePolicy()
+    {
+        var output = Path.Combine(tiny.Root, "align");
+        string[] stages = [.. ((string[])["stage1_", "stage2_"]).SelectMany(stage => (string[])
+        [
+            $"--{stage}max_steps", "2", $"--{stage}per_device_train_batch_size", "4", $"--{stage}gradient_accumulation_steps", "1",
+            $"--{stage}template", "none", $"--{stage}gram_prompt", TinyModels.JudgeConfig.Prompt, $"--{stage}gram_candidate_labels", "[\" A\",\" B\"]",
+        ])];
+
+        var run = await GramProgram.RunAsync(tiny.Root, ["align", "--model", tiny.Policy, "--dataset", tiny.Prompts, "--eval_dataset", tiny.Prompts, "--judge_dataset", tiny.Pairs, "--judge_eval_dataset", tiny.Pairs, "--max_steps", "1", "--output_dir", output, "--json", .. stages, .. ShortPpo]);
+
+        run.ExitCode.Should().Be(0, run.Error);
+        run.Json["steps"]!.GetValue<int>().Should().Be(1);
+        run.Json["judge"]!["count"]!.GetValue<int>().Should().Be(12);
+        File.Exists(Path.Combine(output, "judge", "gram_config.json")).Should().BeTrue();
+        File.Exists(Path.Combine(output, "model.safetensors")).Should().BeTrue();
+    }
+
+    private string[] PpoCommand(string folder, params string[] more) =>
+        ["ppo", "--model", tiny.Policy, "--reward_model", tiny.Judge, "--dataset", tiny.Prompts, "--eval_dataset", tiny.Prompts, "--output_dir", Path.Combine(tiny.Root, folder), "--json", .. ShortPpo, .. more];
+
+    private async Task<ProgramRun> PpoAsync(string folder, params string[] more)
+    {
+        var run = await GramProgram.RunAsync(tiny.Root, PpoCommand(folder, more));
+        run.ExitCode.Should().Be(0, run.Error);
+        return run;
+    }
+
+    /// <summary>A run's metrics, times, rates and memory apart.</summary>
+    private string Numbers(string folder) => string.Join("\n", File.ReadAllLines(Path.Combine(tiny.Root, folder, "trainer_log.jsonl")).Select(line =>
+    {
+        var metrics = JsonNode.Parse(line)!.AsObject();
+        foreach (var name in metrics.Select(pair => pair.Key).Where(name => name is "eps" || name.StartsWith("time/", StringComparison.Ordinal) || name.StartsWith("throughput/", StringComparison.Ordinal) || name.StartsWith("memory/", StringComparison.Ordinal)).ToList()) metrics.Remove(name);
+        return metrics.ToJsonString();
+    }));
+}
