@@ -73,7 +73,8 @@ public sealed class SpeedBench(string modelDirectory, Device device)
         var seconds = Best(3, () => Time(steps + 1)) - Best(3, () => Time(1));
         var work = new ModelWork(model.Config);
         var step = work.Forward(rows, rows, rows * (prompt + steps / 2.0));
-        return new Measurement(rows * steps, "tokens/s", seconds, floors => steps * Math.Max(ModelWork.DecodeBytes(model) / (1e9 * floors.ReadGbps), step / floors.Gemm(model.DType)));
+        var (bytes, dtype) = (ModelWork.DecodeBytes(model), model.DType);
+        return new Measurement(rows * steps, "tokens/s", seconds, floors => steps * Math.Max(bytes / (1e9 * floors.ReadGbps), step / floors.Gemm(dtype)));
     }
 
     /// <summary>One prompt into a cache, and the logits of its last token.</summary>

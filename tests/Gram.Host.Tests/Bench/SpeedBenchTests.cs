@@ -1,0 +1,45 @@
+using System.Text.Json;
+using Gram.Host.Bench;
+using Gram.Models;
+using Gram.Models.Checkpoints;
+using Gram.Models.Transformer;
+using TorchSharp;
+
+namespace Gram.Host.Tests.Bench;
+
+public class SpeedBenchTests
+{
+    [Fact]
+    public void Run_SmallModel_MeasuresEveryFigureThatItCan()
+    {
+        using var directory = new TemporaryDirectory();
+        var config = new ModelConfig
+        {
+            ModelType = "llama",
+            VocabSize = 64,
+            HiddenSize = 32,
+            IntermediateSize = 64,
+            NumHiddenLayers = 1,
+            NumAttentionHeads = 2,
+            NumKeyValueHeads = 1,
+            HeadDim = 16,
+            MaxPositionEmbeddings = 512,
+            RmsNormEps = 1e-5,
+            RopeTheta = 10_000,
+            TieWordEmbeddings = true,
+        };
+        using (var model = CausalLM.Create(config, new RandomSource(1))) model.Save(directory.Path);
+
+        List<string> notes = [];
+        var report = new SpeedBench(directory.Path, torch.CPU).Run(notes.Add);
+
+        report.Figures.Select(figure => figure.Name).Should().Equal(
+            "decode_b1_bf16", "decode_b32_bf16", "prefill_512_bf16", "train_4x256_bf16",
+            "decode_b1_f32", "decode_b32_f32", "prefill_512_f32", "train_4x256_f32", "optimizer_f32");
+        report.Figures.Should().OnlyContain(figure => figure.Value > 0 && figure.Share > 0);
+        notes.Should().Contain(note => note.StartsWith("judge_pairs_bf16 is left out: "), "the model has no tokenizer");
+        var json = JsonSerializer.SerializeToNode(report)!;
+        json["floors"]!.AsObject().Select(floor => floor.Key).Should().Equal("gemm_f32_gflops", "gemm_bf16_gflops", "read_gbps", "copy_gbps");
+        json["figures"]![0]!.AsObject().Select(key => key.Key).Should().Equal("name", "value", "unit", "share");
+    }
+}
