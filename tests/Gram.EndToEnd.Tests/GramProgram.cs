@@ -27,6 +27,7 @@ public static class GramProgram
     {
         var start = new ProcessStartInfo("dotnet", [Program, .. args]) { WorkingDirectory = workingDirectory, RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
         foreach (var name in start.Environment.Keys.Where(name => name.StartsWith("GRAM_", StringComparison.Ordinal)).ToList()) start.Environment.Remove(name);
+        start.Environment["GRAM_THREADS"] = "1"; // tiny models: threads would only wait for one another
         var process = Process.Start(start)!;
         process.StandardInput.Close();
         return process;

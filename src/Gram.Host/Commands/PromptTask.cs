@@ -6,6 +6,7 @@ using Gram.Ppo;
 using Gram.Ppo.Events;
 using Gram.Reward.Data;
 using Gram.Reward.Judging;
+using static TorchSharp.torch;
 
 namespace Gram.Host.Commands;
 
@@ -33,7 +34,7 @@ internal sealed record PromptTask(IReadOnlyList<Prompt> Train, IReadOnlyList<Pro
             ConfigYaml = settings.ToYaml(),
             JudgeConfig = judge.Config,
             Device = engine.Device,
-            DType = engine.TrainingDType,
+            DType = engine.NamedDType ?? (settings.Get<RunOptions>().Bf16 ? ScalarType.BFloat16 : engine.TrainingDType),
         };
 
     private static bool IsDemo(IReadOnlyList<string> datasets) => datasets is [DemoName.Text];

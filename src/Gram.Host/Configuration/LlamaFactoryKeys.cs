@@ -24,6 +24,14 @@ internal static class LlamaFactoryKeys
         ["logging_first_step"] = "logging_steps says what is logged",
         ["include_num_input_tokens_seen"] = "tokens are always counted",
         ["low_cpu_mem_usage"] = "weights are mapped from their files",
+        ["save_only_model"] = "checkpoints always hold what resuming needs",
+        ["lora_rank"] = "all weights are trained",
+        ["lora_alpha"] = "all weights are trained",
+        ["lora_target"] = "all weights are trained",
+        ["lora_dropout"] = "all weights are trained",
+        ["cutoff_len"] = "prompts are never cut: one that is longer than the context is an error",
+        ["eval_strategy"] = "eval_steps says when the policy is evaluated",
+        ["save_strategy"] = "save_steps says when checkpoints are written",
     };
 
     /// <summary>Keys that would change the result: only these values are built.</summary>
@@ -43,7 +51,7 @@ internal static class LlamaFactoryKeys
         ["gradient_checkpointing"] = ["false"],
         ["neftune_noise_alpha"] = ["0"],
         ["group_by_length"] = ["false"],
-        ["save_only_model"] = ["false"],
+        ["reward_model_type"] = ["full"],
     };
 
     /// <summary>Names of all of them.</summary>

@@ -11,4 +11,7 @@ internal sealed record RunOptions
 
     [ConfigurationKeyName("resume_from_checkpoint"), Description("true (the newest checkpoint in output_dir; the beginning where there is none) or a checkpoint directory")]
     public string? ResumeFromCheckpoint { get; init; }
+
+    [ConfigurationKeyName("bf16"), Description("computes in bfloat16 (weights and moments stay float32) where dtype is auto")]
+    public bool Bf16 { get; init; }
 }

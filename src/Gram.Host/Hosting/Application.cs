@@ -74,6 +74,7 @@ internal static class Application
         {
             using var steps = host.Services.GetRequiredService<ISubscriber<StepLogged>>().Subscribe(progress);
             using var notices = host.Services.GetRequiredService<ISubscriber<Notice>>().Subscribe(progress);
+            using var stages = host.Services.GetRequiredService<ISubscriber<StageStarted>>().Subscribe(progress);
             foreach (var note in settings.Notes) progress.Handle(new Notice(note));
             await host.RunAsync();
         }

@@ -1,10 +1,12 @@
 using System.Diagnostics;
+using System.Globalization;
+using Gram.Ppo.Events;
 using Gram.Training.Runs;
 using Spectre.Console;
 
 namespace Gram.Host.Progress;
 
-/// <summary>A live table of the last steps, with a line of progress above it; notices scroll by.</summary>
+/// <summary>A live table of the last steps under a line that says where the run is; notices scroll by.</summary>
 internal sealed class LiveProgress : ProgressView
 {
     private const int Rows = 12;
@@ -16,21 +18,25 @@ internal sealed class LiveProgress : ProgressView
     private Task live = Task.CompletedTask;
     private LiveDisplayContext? context;
     private string? job;
+    private string stage = "", left = "";
     private int firstStep;
 
     public override void Handle(StepLogged message)
     {
-        if (message.Job != job) Start(message);
+        if (message.Job != job) Start(message.Job, message.Step - 1);
         var cells = ProgressColumns.Of(message.Metrics).ToDictionary(column => column.Title, column => column.Text);
         titles.AddRange(cells.Keys.Except(titles));
         last.Enqueue((message.Step, cells));
         if (last.Count > Rows) last.Dequeue();
-        var left = ProgressColumns.TimeLeft(clock.Elapsed, message.Step - firstStep, message.TotalSteps - message.Step);
-        var table = new Table().Title($"{Markup.Escape(message.Job)} {message.Step}/{message.TotalSteps}, {left} left").RoundedBorder().AddColumn(new TableColumn("step").RightAligned());
-        foreach (var title in titles) table.AddColumn(new TableColumn(Markup.Escape(title)).RightAligned());
-        foreach (var (step, row) in last) table.AddRow([step.ToString(System.Globalization.CultureInfo.InvariantCulture), .. titles.Select(title => row.GetValueOrDefault(title, ""))]);
-        context!.UpdateTarget(table);
-        context.Refresh();
+        (stage, left) = ("", $", {ProgressColumns.TimeLeft(clock.Elapsed, message.Step - firstStep, message.TotalSteps - message.Step)} left");
+        Show(message.Step, message.TotalSteps);
+    }
+
+    public override void Handle(StageStarted message)
+    {
+        if (job != "ppo") Start("ppo", message.Step - 1);
+        stage = $", {message.Stage}";
+        Show(message.Step, message.TotalSteps);
     }
 
     public override void Handle(Notice message) => console.MarkupLine(message.IsWarning ? $"[yellow]{Markup.Escape(message.Text)}[/]" : Markup.Escape(message.Text));
@@ -41,11 +47,20 @@ internal sealed class LiveProgress : ProgressView
         await live;
     }
 
-    private void Start(StepLogged message)
+    private void Show(int step, int totalSteps)
+    {
+        var table = new Table().Title(Markup.Escape($"{job} {step}/{totalSteps}{stage}{left}")).RoundedBorder().AddColumn(new TableColumn("step").RightAligned());
+        foreach (var title in titles) table.AddColumn(new TableColumn(Markup.Escape(title)).RightAligned());
+        foreach (var (number, row) in last) table.AddRow([number.ToString(CultureInfo.InvariantCulture), .. titles.Select(title => row.GetValueOrDefault(title, ""))]);
+        context!.UpdateTarget(table);
+    }
+
+    /// <summary>Begins a table for another job.</summary>
+    private void Start(string name, int stepsBefore)
     {
         ended?.TrySetResult();
         live.GetAwaiter().GetResult();
-        (job, firstStep) = (message.Job, message.Step - 1);
+        (job, firstStep, left) = (name, stepsBefore, "");
         clock.Restart();
         last.Clear();
         titles.Clear();

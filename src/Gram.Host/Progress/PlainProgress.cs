@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Gram.Ppo.Events;
 using Gram.Training.Runs;
 
 namespace Gram.Host.Progress;
@@ -23,6 +24,11 @@ internal sealed class PlainProgress(TextWriter writer) : ProgressView
     }
 
     public override void Handle(Notice message) => writer.WriteLine(message.IsWarning ? $"warning: {message.Text}" : message.Text);
+
+    public override void Handle(StageStarted message)
+    {
+        // A line a step is enough.
+    }
 
     public override ValueTask DisposeAsync() => ValueTask.CompletedTask;
 }

@@ -1,10 +1,11 @@
 using Gram.Pipes.Events;
+using Gram.Ppo.Events;
 using Gram.Training.Runs;
 
 namespace Gram.Host.Progress;
 
 /// <summary>Shows a run while it goes, on standard error: a live table for a person at a terminal, plain lines otherwise.</summary>
-internal abstract class ProgressView : IMessageHandler<StepLogged>, IMessageHandler<Notice>, IAsyncDisposable
+internal abstract class ProgressView : IMessageHandler<StepLogged>, IMessageHandler<Notice>, IMessageHandler<StageStarted>, IAsyncDisposable
 {
     /// <summary>The view that fits standard error.</summary>
     public static ProgressView Create() =>
@@ -13,6 +14,8 @@ internal abstract class ProgressView : IMessageHandler<StepLogged>, IMessageHand
     public abstract void Handle(StepLogged message);
 
     public abstract void Handle(Notice message);
+
+    public abstract void Handle(StageStarted message);
 
     public abstract ValueTask DisposeAsync();
 }

@@ -1,0 +1,71 @@
+using Gram.Host.Commands;
+using Gram.Host.Configuration;
+using Gram.Host.Hosting;
+using Gram.Models;
+
+namespace Gram.Host.Tests.Commands;
+
+public sealed class CommandTableTests
+{
+    private static readonly string[] EveryCommand = ["seed", "device", "dtype", "threads", "output_dir", "json", "libtorch"];
+
+    public static IEnumerable<object[]> Names => CommandTable.All.Select(command => new object[] { command.Name });
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void Help_OfEveryCommand_BeginsWithAnExampleAndDescribesEveryKey(string name)
+    {
+        var (command, _) = CommandTable.Find(name.Split(' '));
+
+        var help = HelpText.Of(command);
+
+        help.Should().StartWith($"Example:  gram {name}");
+        foreach (var key in command.Schema.Keys)
+        {
+            key.Description.Should().NotBeEmpty($"--{key.Name} of {name} needs words");
+            if (key.Prefix.Length == 0) help.Should().Contain($"--{key.Name} {key.Kind}");
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void Keys_OfEveryCommand_IncludeTheCommonOnes(string name)
+    {
+        var (command, _) = CommandTable.Find(name.Split(' '));
+
+        command.Schema.Keys.Select(key => key.Name).Should().Contain(EveryCommand);
+        command.Job.Should().BeAssignableTo<IJob>();
+    }
+
+    [Theory]
+    [InlineData("ppo")]
+    [InlineData("align")]
+    [InlineData("best-of-n")]
+    public void Preset_OfDemoCommands_IsAccepted(string name)
+    {
+        var (command, _) = CommandTable.Find([name]);
+
+        var settings = new Settings(command.Schema, CommandArguments.Parse([], command.Schema), command.Preset);
+
+        command.RunsBare.Should().BeTrue();
+        foreach (var options in command.Options) settings.Get(options).Should().NotBeNull();
+    }
+
+    [Fact]
+    public void Preset_WithTheUsersModel_StaysAway()
+    {
+        var (command, words) = CommandTable.Find(["ppo", "--model", "mine"]);
+
+        var settings = new Settings(command.Schema, CommandArguments.Parse(words, command.Schema), command.Preset);
+
+        settings.Get<Gram.Ppo.PpoOptions>().Dataset.Should().BeEmpty("the help desk's prompts are not the user's");
+    }
+
+    [Fact]
+    public void Find_UnknownCommand_NamesTheNearest()
+    {
+        var find = () => CommandTable.Find(["juge"]);
+
+        find.Should().Throw<GramException>().WithMessage("unknown command 'juge'; the nearest known one is 'judge'*");
+    }
+}
