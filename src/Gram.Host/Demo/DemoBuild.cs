@@ -47,12 +47,12 @@ internal sealed class DemoBuild(ulong seed, IPublisher<StepLogged> steps, IPubli
 
         // 3. Policy: the next tokens of the clerks' replies.
         await TrainAsync(DemoRecipe.Policy with { ModelNameOrPath = path("untrained"), OutputDir = path("runs/policy"), DatasetDir = path("data") });
-        Ship(path("runs/policy"), path("policy"));
+        Ship(path("runs/policy"), path("policy"), judge: null);
 
         // 4. Judge: GRAM's two stages, from the policy.
         await TrainAsync(DemoRecipe.JudgeStage1 with { ModelNameOrPath = path("runs/policy"), OutputDir = path("runs/judge-stage1"), DatasetDir = path("data") });
         await TrainAsync(DemoRecipe.JudgeStage2 with { ModelNameOrPath = path("runs/judge-stage1"), OutputDir = path("runs/judge-stage2"), DatasetDir = path("data") });
-        Ship(path("runs/judge-stage2"), path("judge"));
+        Ship(path("runs/judge-stage2"), path("judge"), GramConfig.Read(path("runs/judge-stage2")));
 
         // 5. What came of it, measured on the shipped files.
         var (accuracy, disagreement) = await DemoCheck.JudgeAsync(path("judge"), DemoWorld.Pairs(world.JudgeHeldOut, DemoRecipe.HeldOutPairs, noise: 0, random), cancellationToken);
@@ -74,11 +74,11 @@ internal sealed class DemoBuild(ulong seed, IPublisher<StepLogged> steps, IPubli
     }
 
     /// <summary>The trained model as it ships: bf16 weights, tokenizer, and the judge's prompt where there is one.</summary>
-    private static void Ship(string trained, string shipped) => AtomicFile.WriteDirectory(shipped, directory =>
+    private static void Ship(string trained, string shipped, GramConfig? judge) => AtomicFile.WriteDirectory(shipped, directory =>
     {
         using var model = CausalLM.Load(trained);
         model.Save(directory, dtype: ScalarType.BFloat16);
         Tokenizer.Load(trained).CopyTo(directory);
-        if (File.Exists(Path.Combine(trained, GramConfig.FileName))) GramConfig.Read(trained).Write(directory);
+        judge?.Write(directory);
     });
 }
