@@ -23,6 +23,9 @@ internal static unsafe partial class Shim
     [LibraryImport(Library, EntryPoint = "aoti_torch_cpu__linear_pointwise")]
     public static partial int LinearPointwise(nint x, nint weight, nint* bias, byte* activation, double** scalars, long scalarCount, byte** algorithm, out nint result);
 
+    [LibraryImport(Library, EntryPoint = "aoti_torch_get_data_ptr")]
+    public static partial int DataPointer(nint tensor, out void* data);
+
     /// <summary>Turns a failed call into an exception; libtorch has already written its text to stderr.</summary>
     public static void Check(int code, string what)
     {

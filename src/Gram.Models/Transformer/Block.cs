@@ -44,8 +44,8 @@ internal sealed class Block : IDisposable
     {
         using var scope = NewDisposeScope();
         var linears = Linears(state.Packed);
-        var attended = x + linears.Output(Attention(linears, inputNorm.Forward(x), state));
-        return (attended + linears.Mlp(postNorm.Forward(attended))).MoveToOuterDisposeScope();
+        var attended = x + linears.Output(Attention(linears, Norm(inputNorm, x, state), state));
+        return (attended + linears.Mlp(Norm(postNorm, attended, state))).MoveToOuterDisposeScope();
     }
 
     /// <summary>Drops the packed copies: the weights changed.</summary>
@@ -57,6 +57,9 @@ internal sealed class Block : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => Unpack();
+
+    private Tensor Norm(RmsNorm norm, Tensor x, in ForwardState state) =>
+        state.Packed ? norm.ForwardPacked(x, state.Rows * state.Tokens, config.HiddenSize) : norm.Forward(x);
 
     private IBlockLinears Linears(bool wantPacked)
     {

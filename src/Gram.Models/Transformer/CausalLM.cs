@@ -68,7 +68,10 @@ public sealed class CausalLM : IDisposable
     {
         using var noGrad = cache is null ? null : no_grad();
         using var scope = NewDisposeScope();
-        return finalNorm.Forward(Layers(tokens, mask, cache, blocks.Length)).MoveToOuterDisposeScope();
+        var x = Layers(tokens, mask, cache, blocks.Length);
+        var rows = tokens.numel();
+        var normalised = cache is not null && Packs(rows) ? finalNorm.ForwardPacked(x, rows, Config.HiddenSize) : finalNorm.Forward(x);
+        return normalised.MoveToOuterDisposeScope();
     }
 
     /// <summary>[rows, tokens, hidden] residual stream after the first blocks, without the final norm.</summary>
