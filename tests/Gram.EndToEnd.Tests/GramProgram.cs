@@ -26,7 +26,7 @@ public static class GramProgram
     public static Process Start(string workingDirectory, params string[] args)
     {
         var start = new ProcessStartInfo("dotnet", [Program, .. args]) { WorkingDirectory = workingDirectory, RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
-        foreach (var name in start.Environment.Keys.Where(name => name.StartsWith("GRAM_", StringComparison.Ordinal)).ToList()) start.Environment.Remove(name);
+        foreach (var name in start.Environment.Keys.Where(name => name.StartsWith("GRAM_", StringComparison.Ordinal) && name != "GRAM_LIBTORCH").ToList()) start.Environment.Remove(name);
         start.Environment["GRAM_THREADS"] = "1"; // tiny models: threads would only wait for one another
         var process = Process.Start(start)!;
         process.StandardInput.Close();
