@@ -73,6 +73,7 @@ public static class Libtorch
             if (cuda) LoadFrom(directory, "torch_cuda");
             LoadFrom(directory, "torch");
             torchSharp = LoadBindings(bindings, out patched);
+            ScalarQuarantine.Install(torchSharp);
             NativeLibrary.SetDllImportResolver(typeof(torch).Assembly, (name, _, _) => name == "LibTorchSharp" ? torchSharp : 0);
             NativeLibrary.SetDllImportResolver(typeof(Libtorch).Assembly, (name, _, _) => name == "torch_cpu" ? torchCpu : 0);
             var cudaAvailable = cuda && torch.TryInitializeDeviceType(DeviceType.CUDA);
