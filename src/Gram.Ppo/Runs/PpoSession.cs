@@ -89,7 +89,7 @@ internal sealed class PpoSession : IDisposable
         if (checkpoint is not null) models.Load(checkpoint);
 
         var loop = new PpoLoop(
-            new RolloutStage(generator, options, sampling),
+            new RolloutStage(models.Policy, generator, options, sampling),
             new JudgingStage(scoring, text, options.Reference, initialAnswers),
             new TokenScoringStage(models.Policy, models.Reference, models.Value?.Model, options, padToken),
             rewards,

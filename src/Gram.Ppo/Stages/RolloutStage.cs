@@ -1,20 +1,24 @@
 using Gram.Models;
 using Gram.Models.Generation;
+using Gram.Models.Transformer;
 using Gram.Ppo.Records;
 
 namespace Gram.Ppo.Stages;
 
 /// <summary>1. Generates: samples (and the greedy response, where it is the reference) of each prompt from one prefill.</summary>
+/// <param name="policy">The policy.</param>
 /// <param name="generator">Over the policy.</param>
 /// <param name="options">Sampling, number of samples, reference.</param>
 /// <param name="random">The run's sampling generator.</param>
-public sealed class RolloutStage(Generator generator, PpoOptions options, RandomSource random)
+public sealed class RolloutStage(CausalLM policy, Generator generator, PpoOptions options, RandomSource random)
 {
     /// <summary>Samples responses to a step's prompts; rows come back in order of length.</summary>
     public Rollout Generate(PromptBatch batch, CancellationToken cancellationToken)
     {
         var greedy = options.Reference == Reference.Greedy;
         var groups = generator.Generate([.. batch.Prompts.Select(prompt => prompt.Tokens)], options.Sampling, greedy, options.NumSamples, random, options.PerDeviceEvalBatchSize, cancellationToken);
+        // Packed copies of the weights serve decoding only, and the update outdates them: their memory is better used until then.
+        policy.WeightsChanged();
         var rows = batch.Prompts
             .Zip(groups, (prompt, group) => group.Samples.Select(sample => new RolloutRow(prompt, sample, group.Greedy)))
             .SelectMany(row => row)
