@@ -325,6 +325,9 @@ public sealed record PpoOptions : IValidatableObject
     /// <summary>How responses are drawn.</summary>
     public SamplingOptions Sampling => new() { MaxNewTokens = MaxNewTokens, Temperature = Temperature, TopK = TopK, TopP = TopP };
 
+    /// <summary>Whether the run is to go on from a checkpoint.</summary>
+    public bool Resumes => ResumeFromCheckpoint is { Length: > 0 } from && !from.Equals("false", StringComparison.OrdinalIgnoreCase);
+
     /// <summary>Whether rewards are divided by their running root mean square.</summary>
     public bool NormalisesRewards => PpoScoreNorm ?? RewardTransform != RewardTransform.Probability;
 

@@ -56,6 +56,17 @@ public sealed class ResumeTests
     }
 
     [Fact]
+    public async Task Run_IntoAnEarlierRun_IsRefusedUnlessItMayBeReplaced()
+    {
+        using var test = new TestRun();
+        await test.Run(test.Options(), evaluates: false).RunAsync();
+
+        var again = () => test.Run(test.Options() with { OverwriteOutputDir = false, ResumeFromCheckpoint = "false" }, evaluates: false).RunAsync();
+
+        (await again.Should().ThrowAsync<Models.GramException>()).WithMessage("*holds an earlier run*");
+    }
+
+    [Fact]
     public async Task Checkpoints_BeyondTheLimit_AreDeleted()
     {
         using var test = new TestRun();

@@ -75,7 +75,7 @@ internal sealed class PpoSession : IDisposable
         var saved = checkpoint is null ? null : RunDirectory.ReadState(checkpoint);
         doneSteps = saved?["global_step"]?.GetValue<int>() ?? 0;
         if (saved is not null) state.Load(saved, checkpoint!);
-        directory = RunDirectory.Open(options.OutputDir, doneSteps, options.OverwriteOutputDir || options.ResumeFromCheckpoint is not null);
+        directory = RunDirectory.Open(options.OutputDir, doneSteps, options.OverwriteOutputDir || options.Resumes);
         samples = new SampleFile(directory.Path, doneSteps);
         if (configYaml is not null) directory.WriteConfig(configYaml);
     }
@@ -154,7 +154,7 @@ internal sealed class PpoSession : IDisposable
 
     private void Announce()
     {
-        if (options.ResumeFromCheckpoint is not null) Say(checkpoint is null ? $"nothing to resume in {directory.Path}: from the beginning" : $"resumed from {checkpoint}, after step {doneSteps}");
+        if (options.Resumes) Say(checkpoint is null ? $"nothing to resume in {directory.Path}: from the beginning" : $"resumed from {checkpoint}, after step {doneSteps}");
         if (learner.FirstStepIsIdle) Say($"warm-up of {learner.WarmupSteps} optimiser steps: the first runs at rate 0, as in transformers");
     }
 
