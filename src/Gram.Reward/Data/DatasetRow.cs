@@ -14,5 +14,6 @@ public sealed record DatasetRow(JsonRow Source, IReadOnlyList<ChatMessage> Messa
 
     /// <summary>The prompt as a judge or a policy takes it, a system message in front; the (preferred) answer is its reference; null in a broken row.</summary>
     public Prompt? Prompt => (OpenMessages ?? Messages) is not { Count: > 0 } turns ? null
-        : Prompt.Of(string.IsNullOrEmpty(System) ? turns : [new("system", System), .. turns], Responses.Count > 0 ? Responses[0] : null, Source.Fields);
+        : Prompt.Of(string.IsNullOrEmpty(System) ? turns : [new("system", System), .. turns], Responses.Count > 0 ? Responses[0] : null, Source.Fields)
+            with { AnswerPrefix = Source.OptionalText("answer_prefix") ?? "" };
 }

@@ -20,7 +20,8 @@ public static class PromptFile
     public static Prompt PromptOf(JsonRow row)
     {
         var reference = row.Fields["reference"]?.GetValueKind() == JsonValueKind.String ? row.Text("reference") : null;
-        if (!row.Fields.ContainsKey("messages")) return new(row.Text("prompt"), null, reference) { Row = row.Fields, AnswerPrefix = row.OptionalText("answer_prefix") ?? "" };
+        var prefix = row.OptionalText("answer_prefix") ?? "";
+        if (!row.Fields.ContainsKey("messages")) return new(row.Text("prompt"), null, reference) { Row = row.Fields, AnswerPrefix = prefix };
         var messages = Messages(row, "messages");
         if (messages[^1].Role == "assistant")
         {
@@ -28,7 +29,7 @@ public static class PromptFile
             messages.RemoveAt(messages.Count - 1);
         }
         if (messages.Count == 0 || messages[^1].Role != "user") throw row.Error("messages", "must end with a user turn, or with the answer to one");
-        return new(null, messages, reference) { Row = row.Fields };
+        return new(null, messages, reference) { Row = row.Fields, AnswerPrefix = prefix };
     }
 
     private static List<ChatMessage> Messages(JsonRow row, string field)

@@ -68,6 +68,18 @@ public sealed class DatasetTests : IDisposable
         prompt.Reference.Should().Be(reference);
     }
 
+    [Theory]
+    [InlineData("""{"prompt":"Review: a warm","answer_prefix":"a warm"}""", "a warm")]
+    [InlineData("""{"messages":[{"role":"user","content":"Review: a warm"}],"answer_prefix":"a warm"}""", "a warm")]
+    [InlineData("""{"prompt":"Review: a warm"}""", "")]
+    public void AnswerPrefix_OfARow_ComesWithThePromptFromEitherReader(string row, string prefix)
+    {
+        var file = Write("rows", row);
+
+        PromptSource.Load(file, "nowhere").Single().AnswerPrefix.Should().Be(prefix);
+        PromptFile.Read(file).Single().AnswerPrefix.Should().Be(prefix);
+    }
+
     [Fact]
     public void PromptSource_SystemColumn_IsInTheConversation()
     {
