@@ -38,7 +38,7 @@ internal sealed record AlignOptions
 
 /// <summary>Trains GRAM from raw pairs, both stages, then runs PPO with it: two stages of one process, joined by a pipe.</summary>
 internal sealed class AlignJob(
-    AlignOptions align, PpoOptions ppo, Settings settings, Engine engine, PpoEvents events, IPublisher<StepLogged> steps, IPublisher<Notice> notices) : IJob
+    AlignOptions align, PpoOptions ppo, RunOptions run, Settings settings, Engine engine, PpoEvents events, IPublisher<StepLogged> steps, IPublisher<Notice> notices) : IJob
 {
     /// <summary>Files of a whole judge.</summary>
     private static readonly string[] JudgeFiles = ["model.safetensors", "tokenizer.json", GramConfig.FileName];
@@ -97,13 +97,12 @@ internal sealed class AlignJob(
     private async Task<string> TrainAsync(GramTrainingOptions options, string model, string folder, CancellationToken cancellationToken)
     {
         var output = Path.Combine(ppo.OutputDir, folder);
-        var resumes = ppo.ResumeFromCheckpoint is { Length: > 0 };
-        if (resumes && JudgeFiles.All(file => File.Exists(Path.Combine(output, file))))
+        if (run.Resumes && JudgeFiles.All(file => File.Exists(Path.Combine(output, file))))
         {
             notices.Publish(new Notice($"{output} is finished: it is not trained again"));
             return output;
         }
-        var stage = options with { ModelNameOrPath = model, OutputDir = output, ResumeFromCheckpoint = resumes ? "true" : null, OverwriteOutputDir = !resumes };
+        var stage = options with { ModelNameOrPath = model, OutputDir = output, ResumeFromCheckpoint = run.Resumes ? "true" : null, OverwriteOutputDir = !run.Resumes };
         judgeResult = await new GramTrainer(stage, steps, notices, engine.Device, engine.NamedDType) { ConfigYaml = settings.ToYaml() }.RunAsync(cancellationToken);
         return judgeResult.Model;
     }

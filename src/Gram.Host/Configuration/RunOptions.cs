@@ -12,6 +12,9 @@ internal sealed record RunOptions
     [ConfigurationKeyName("resume_from_checkpoint"), Description("true (the newest checkpoint in output_dir; the beginning where there is none) or a checkpoint directory")]
     public string? ResumeFromCheckpoint { get; init; }
 
+    /// <summary>Whether the run goes on where an earlier one stopped.</summary>
+    public bool Resumes => ResumeFromCheckpoint is { Length: > 0 } from && !from.Equals("false", StringComparison.OrdinalIgnoreCase);
+
     [ConfigurationKeyName("bf16"), Description("computes in bfloat16 (weights and moments stay float32) where dtype is auto")]
     public bool Bf16 { get; init; }
 }

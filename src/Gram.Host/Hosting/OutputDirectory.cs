@@ -18,17 +18,16 @@ internal static class OutputDirectory
     public static void Settle(Settings settings, string name)
     {
         var options = settings.Get<RunOptions>();
-        var resumes = options.ResumeFromCheckpoint is { Length: > 0 } resume && !resume.Equals("false", StringComparison.OrdinalIgnoreCase);
         if (!settings.IsGiven(Key))
         {
             var names = Enumerable.Range(1, int.MaxValue).Select(i => i == 1 ? name : string.Create(CultureInfo.InvariantCulture, $"{name}-{i}"));
             var free = names.First(path => !Path.Exists(path));
-            settings.Set(Key, resumes ? names.TakeWhile(path => path != free).LastOrDefault(free) : free);
+            settings.Set(Key, options.Resumes ? names.TakeWhile(path => path != free).LastOrDefault(free) : free);
             return;
         }
         var path = settings.Get<CommonOptions>().OutputDir!;
         if (File.Exists(path)) throw new GramException($"{Key}: {path} is a file; name a folder");
-        if (!resumes && !options.OverwriteOutputDir && (RunDirectory.LatestCheckpoint(path) is not null || File.Exists(Path.Combine(path, "trainer_log.jsonl"))))
+        if (!options.Resumes && !options.OverwriteOutputDir && (RunDirectory.LatestCheckpoint(path) is not null || File.Exists(Path.Combine(path, "trainer_log.jsonl"))))
         {
             throw new GramException($"{Key}: {path} holds an earlier run; name another folder, or set --overwrite_output_dir or --resume_from_checkpoint true");
         }
