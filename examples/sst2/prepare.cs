@@ -32,7 +32,7 @@ Directory.CreateDirectory(args[1]);
 Write("train-pairs.jsonl", Pairs(train[..half], 1920));
 Write("dev-pairs.jsonl", Pairs(dev, 800));
 Write("train-prompts.jsonl", Prompts(train[half..]));
-Write("dev-prompts.jsonl", Prompts(dev));
+Write("dev-prompts.jsonl", Prompts(dev).Take(128));
 return 0;
 
 static List<(string Sentence, bool Positive)> Read(string path) =>
