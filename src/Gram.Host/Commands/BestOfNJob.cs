@@ -48,7 +48,7 @@ internal sealed record BestOfNOptions : IValidatableObject
 /// <summary>Generates n answers for each prompt, and picks the best by tournament, for several n.</summary>
 internal sealed class BestOfNJob(
     BestOfNOptions options, TournamentOptions tournament, JudgeOptions judging, ModelOptions model, SamplingOptions sampling, CommonOptions common,
-    Engine engine, IPublisher<Notice> notices) : IJob
+    Engine engine, IPublisher<StepLogged> steps, IPublisher<Notice> notices) : IJob
 {
     public async Task<JobResult> RunAsync(CancellationToken cancellationToken)
     {
@@ -56,10 +56,10 @@ internal sealed class BestOfNJob(
         var output = options.Output is null && common.OutputDir is null ? null : OutputFile.Choose(options.Output, "ranked.jsonl", common);
         var (prompts, gold) = Prompts();
         using var policy = new TextModel(model, engine);
-        using var judge = GramJudge.Load(DemoName.Judge(judging.RewardModel), engine.InferenceDType, engine.Device);
+        using var judge = GramJudge.Load(DemoName.Judge(judging.RewardModel), engine.DType, engine.Device);
 
         notices.Publish(new Notice($"generating {options.N.Max()} answers to each of {prompts.Count} prompts"));
-        var groups = policy.Generate(prompts, sampling, greedy: true, options.N.Max(), new RandomSource(common.Seed), cancellationToken);
+        var groups = policy.Generate(prompts, sampling, greedy: true, options.N.Max(), new RandomSource(common.Seed), steps, cancellationToken);
         var greedy = groups.Select(group => JudgeText.Clean(policy.Text(group.Greedy!))).ToList();
         var answers = groups.Select(group => group.Samples.Select(answer => JudgeText.Clean(policy.Text(answer))).ToList()).ToList();
 

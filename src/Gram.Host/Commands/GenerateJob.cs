@@ -6,7 +6,9 @@ using Gram.Host.Configuration;
 using Gram.Host.Hosting;
 using Gram.Models;
 using Gram.Models.Generation;
+using Gram.Pipes.Events;
 using Gram.Reward.Data;
+using Gram.Training.Runs;
 using Microsoft.Extensions.Configuration;
 
 namespace Gram.Host.Commands;
@@ -29,7 +31,7 @@ internal sealed record GenerateOptions : IValidatableObject
 }
 
 /// <summary>n responses for each prompt, greedy or sampled.</summary>
-internal sealed class GenerateJob(GenerateOptions options, PromptOptions input, ModelOptions model, SamplingOptions sampling, CommonOptions common, Engine engine) : IJob
+internal sealed class GenerateJob(GenerateOptions options, PromptOptions input, ModelOptions model, SamplingOptions sampling, CommonOptions common, Engine engine, IPublisher<StepLogged> steps) : IJob
 {
     public Task<JobResult> RunAsync(CancellationToken cancellationToken)
     {
@@ -37,7 +39,7 @@ internal sealed class GenerateJob(GenerateOptions options, PromptOptions input, 
         var prompts = PromptReader.Read(input);
         using var policy = new TextModel(model, engine);
         var clock = Stopwatch.StartNew();
-        var groups = policy.Generate(prompts, sampling, greedy: !options.Samples, options.Samples ? options.N : 0, new RandomSource(common.Seed), cancellationToken);
+        var groups = policy.Generate(prompts, sampling, greedy: !options.Samples, options.Samples ? options.N : 0, new RandomSource(common.Seed), steps, cancellationToken);
         var seconds = clock.Elapsed.TotalSeconds;
 
         var answers = groups.Select(group => group.Greedy is { } greedy ? [greedy] : group.Samples).ToList();

@@ -10,18 +10,26 @@ using Gram.Training.Runs;
 namespace Gram.Host.Commands;
 
 /// <summary>Scores the pairs of a file, both orders.</summary>
-internal sealed class JudgeJob(JudgeOptions options, RowFileOptions files, CommonOptions common, Engine engine, IPublisher<Notice> notices) : IJob
+internal sealed class JudgeJob(JudgeOptions options, RowFileOptions files, CommonOptions common, Engine engine, IPublisher<StepLogged> steps, IPublisher<Notice> notices) : IJob
 {
+    /// <summary>Pairs scored between two lines of progress.</summary>
+    private const int PartRows = 256;
+
     public async Task<JobResult> RunAsync(CancellationToken cancellationToken)
     {
         var directory = DemoName.Judge(options.RewardModel);
         var output = OutputFile.Choose(files.Output, "scored.jsonl", common);
         var all = PairFile.Read(files.Input).ToList();
-        using var judge = GramJudge.Load(directory, engine.InferenceDType, engine.Device);
+        using var judge = GramJudge.Load(directory, engine.DType, engine.Device);
         var rows = JudgeRoom.Keep(all, judge, row => row.Source, row => row.Prompt, notices);
         var counting = new CountingJudge(judge);
         var clock = Stopwatch.StartNew();
-        var scores = await counting.ScoreAsync([.. rows.Select(row => row.Pair(judge.Config.TurnFormat))], cancellationToken);
+        var scores = new List<PairScore>();
+        foreach (var part in rows.Chunk(PartRows))
+        {
+            scores.AddRange(await counting.ScoreAsync([.. part.Select(row => row.Pair(judge.Config.TurnFormat))], cancellationToken));
+            steps.Publish(new StepLogged("judge", scores.Count, rows.Count, new Dictionary<string, double> { ["pairs_per_s"] = scores.Count / clock.Elapsed.TotalSeconds }));
+        }
         var seconds = clock.Elapsed.TotalSeconds;
 
         var scored = rows.Zip(scores, (row, score) => row.Scored(score)).ToList();

@@ -14,7 +14,7 @@ internal sealed class PpoJob(PpoOptions options, Settings settings, Engine engin
     {
         var judgePath = options.RewardModel ?? throw new GramException("--reward_model is needed: the GRAM checkpoint that judges");
         var task = PromptTask.Of(options);
-        using var judge = GramJudge.Load(DemoName.Judge(judgePath), engine.InferenceDType, engine.Device);
+        using var judge = GramJudge.Load(DemoName.Judge(judgePath), engine.DType, engine.Device);
         var run = task.Run(options, judge, engine, settings, events);
         var result = await run.RunAsync(cancellationToken);
         return new JobResult(PpoReport.Json(result), PpoReport.Text(result));

@@ -34,7 +34,7 @@ internal sealed record PromptTask(IReadOnlyList<Prompt> Train, IReadOnlyList<Pro
             ConfigYaml = settings.ToYaml(),
             JudgeConfig = judge.Config,
             Device = engine.Device,
-            DType = engine.NamedDType ?? (settings.Get<RunOptions>().Bf16 ? ScalarType.BFloat16 : engine.TrainingDType),
+            DType = engine.NamedDType ?? (settings.Get<RunOptions>().Bf16 ? ScalarType.BFloat16 : engine.DType),
         };
 
     private static bool IsDemo(IReadOnlyList<string> datasets) => datasets is [DemoName.Text];

@@ -15,7 +15,7 @@ internal sealed class Engine
     {
         this.options = options;
         Info = Libtorch.Load();
-        if (options.Threads > 0) torch.set_num_threads(options.Threads);
+        if (options.Threads > 0) Libtorch.SetThreads(options.Threads);
         Device = Choose(options.Device);
     }
 
@@ -25,11 +25,8 @@ internal sealed class Engine
     /// <summary>The device that the run computes on.</summary>
     public Device Device { get; }
 
-    /// <summary>The dtype of training: float32 on a CPU unless told otherwise, so that a seed means the same everywhere.</summary>
-    public ScalarType TrainingDType => NamedDType ?? (Device.type == DeviceType.CUDA ? ScalarType.BFloat16 : ScalarType.Float32);
-
-    /// <summary>The dtype of generating and judging: float32 on a CPU unless told otherwise.</summary>
-    public ScalarType InferenceDType => TrainingDType;
+    /// <summary>The dtype that is computed in: on a CPU float32 unless told otherwise, so that a seed means the same everywhere.</summary>
+    public ScalarType DType => NamedDType ?? (Device.type == DeviceType.CUDA ? ScalarType.BFloat16 : ScalarType.Float32);
 
     /// <summary>The dtype that dtype names; null for auto.</summary>
     public ScalarType? NamedDType => options.DType switch
