@@ -77,6 +77,17 @@ public sealed class BadInputTests(TinyModels tiny)
     }
 
     [Fact]
+    public async Task AlignPromptLongerThanTheContext_IsFoundBeforeTheJudgeIsTrained()
+    {
+        var prompts = tiny.Write("align-long.jsonl", $$"""{"prompt": "{{string.Join(' ', Enumerable.Repeat("My router is broken.", 200))}}"}""");
+        var output = Path.Combine(tiny.Root, "align-long");
+
+        await FailsAsync("longer than the context", "align", "--model", tiny.Policy, "--dataset", prompts, "--judge_dataset", tiny.Pairs, "--max_new_tokens", "8", "--output_dir", output);
+
+        Directory.Exists(Path.Combine(output, "judge-stage1")).Should().BeFalse("it would take hours for nothing");
+    }
+
+    [Fact]
     public async Task LabelsOfSeveralTokens_NameLabelAndIds()
     {
         var judge = Path.Combine(tiny.Root, "wordy-judge");

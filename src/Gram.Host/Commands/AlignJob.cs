@@ -26,6 +26,11 @@ internal sealed record AlignOptions
     /// <summary>Prefix of the keys of the judge's second stage.</summary>
     public const string Stage2 = "stage2_";
 
+    /// <summary>A stage's keys: those of <c>train</c>, but for what the run as a whole decides.</summary>
+    public static OptionRecord Stage(string prefix) => new(
+        typeof(GramTrainingOptions), prefix,
+        "model_name_or_path", "dataset", "eval_dataset", "dataset_dir", "output_dir", "overwrite_output_dir", "resume_from_checkpoint", "seed", "gram_loss");
+
     [ConfigurationKeyName("judge_model"), Description("the model that becomes the judge (default: the policy)")]
     public string? JudgeModel { get; init; }
 
@@ -47,7 +52,8 @@ internal sealed class AlignJob(
 
     public async Task<JobResult> RunAsync(CancellationToken cancellationToken)
     {
-        var task = PromptTask.Of(ppo);
+        var task = PromptTask.Of(ppo, notices);
+        task.Check(ppo); // now, not after the judge's training
         var judges = new Pipe<GramJudge>(capacity: 1);
         var training = TrainJudgeAsync(judges, cancellationToken);
         PpoResult? result = null;

@@ -17,7 +17,7 @@ internal static class CommandTable
         new("train", "Trains a GRAM judge, stage 1 or (gram_loss: true) stage 2, from a LLaMA-Factory YAML.", "gram train configs/train_gram_sst2.yaml --output_dir runs/judge",
             typeof(TrainJob), typeof(GramTrainingOptions), typeof(RunOptions)) { Trains = true, RunFolder = "runs/train" },
         new("align", "Trains GRAM from raw pairs, then PPO with it, in one process; without arguments, the embedded help desk.", "gram align --seed 7",
-            typeof(AlignJob), typeof(PpoOptions), typeof(RunOptions), typeof(AlignOptions), new(typeof(GramTrainingOptions), AlignOptions.Stage1), new(typeof(GramTrainingOptions), AlignOptions.Stage2)) { RunsBare = true, Trains = true, RunFolder = "runs/align", Preset = DemoPreset.Align },
+            typeof(AlignJob), typeof(PpoOptions), typeof(RunOptions), typeof(AlignOptions), AlignOptions.Stage(AlignOptions.Stage1), AlignOptions.Stage(AlignOptions.Stage2)) { RunsBare = true, Trains = true, RunFolder = "runs/align", Preset = DemoPreset.Align },
         new("generate", "Generates n responses for each prompt, greedy or sampled.", "gram generate --model runs/ppo --prompt \"My router is broken.\"",
             typeof(GenerateJob), typeof(ModelOptions), typeof(PromptOptions), typeof(GenerateOptions), typeof(SamplingOptions)),
         new("judge", "Scores pairs of answers, both orders.", "gram judge --reward_model runs/judge --input pairs.jsonl --output scored.jsonl",

@@ -24,7 +24,7 @@ internal static class DemoPreset
 
     /// <summary>A record's values that differ from its defaults, as keys.</summary>
     private static IEnumerable<KeyValuePair<string, string>> Written(GramTrainingOptions recipe, string prefix) =>
-        from key in OptionSchema.KeysOf(new OptionRecord(typeof(GramTrainingOptions), prefix))
+        from key in OptionSchema.KeysOf(AlignOptions.Stage(prefix))
         let value = OptionKey.Text(key.Property.GetValue(recipe))
         where value is not null && value != key.DefaultText
         select KeyValuePair.Create(key.Name, value);

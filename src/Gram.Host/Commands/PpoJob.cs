@@ -13,7 +13,7 @@ internal sealed class PpoJob(PpoOptions options, Settings settings, Engine engin
     public async Task<JobResult> RunAsync(CancellationToken cancellationToken)
     {
         var judgePath = options.RewardModel ?? throw new GramException("--reward_model is needed: the GRAM checkpoint that judges");
-        var task = PromptTask.Of(options);
+        var task = PromptTask.Of(options, events.Notices);
         using var judge = GramJudge.Load(DemoName.Judge(judgePath), engine.DType, engine.Device);
         var run = task.Run(options, judge, engine, settings, events);
         var result = await run.RunAsync(cancellationToken);

@@ -2,10 +2,15 @@ using Gram.Host.Configuration;
 using Gram.Host.Demo;
 using Gram.Host.Hosting;
 using Gram.Models;
+using Gram.Models.Checkpoints;
+using Gram.Models.Tokenization;
+using Gram.Pipes.Events;
 using Gram.Ppo;
 using Gram.Ppo.Events;
+using Gram.Ppo.Stages;
 using Gram.Reward.Data;
 using Gram.Reward.Judging;
+using Gram.Training.Runs;
 using static TorchSharp.torch;
 
 namespace Gram.Host.Commands;
@@ -18,13 +23,25 @@ internal sealed record PromptTask(IReadOnlyList<Prompt> Train, IReadOnlyList<Pro
 {
     /// <summary>The data sets that the options name; demo is the embedded help desk, which alone has a gold measure.</summary>
     /// <exception cref="GramException">No data set is named, or one is wrong.</exception>
-    public static PromptTask Of(PpoOptions options)
+    public static PromptTask Of(PpoOptions options, IPublisher<Notice> notices)
     {
         if (options.Dataset.Count == 0) throw new GramException("--dataset is needed: names in dataset_info.json, a file of prompts, or demo");
-        var train = Load(options.Dataset, DemoDefaults.Prompts, options);
+        var train = Load(options.Dataset, DemoDefaults.Prompts, options, notices);
         if (options.EvalDataset.Count == 0) return HoldOut(train, options.ValSize, (ulong)options.Seed);
-        var eval = Load(options.EvalDataset, DemoDefaults.EvalPrompts, options);
+        var eval = Load(options.EvalDataset, DemoDefaults.EvalPrompts, options, notices);
         return new(train, eval, IsDemo(options.Dataset) && IsDemo(options.EvalDataset) ? DemoDefaults.Gold : null);
+    }
+
+    /// <summary>Finds what a run would find wrong with policy and prompts, without the policy's weights.</summary>
+    /// <exception cref="GramException">A file of the policy is missing or wrong, or a prompt cannot be rendered or is too long.</exception>
+    public void Check(PpoOptions options)
+    {
+        var directory = DemoName.Policy(options.ModelNameOrPath);
+        var (config, tokenizer) = (ModelConfig.Read(directory), Tokenizer.Load(directory));
+        var renderer = PromptRenderer.For(tokenizer, options, GramConfig.Published.TurnFormat, config.MaxPositionEmbeddings);
+        var prompts = renderer.Render(Train, "training");
+        renderer.Render(Eval, "held-out");
+        JudgingStage.CheckReferences(options.Reference, prompts);
     }
 
     /// <summary>A PPO run on this task.</summary>
@@ -39,10 +56,10 @@ internal sealed record PromptTask(IReadOnlyList<Prompt> Train, IReadOnlyList<Pro
 
     private static bool IsDemo(IReadOnlyList<string> datasets) => datasets is [DemoName.Text];
 
-    private static List<Prompt> Load(IReadOnlyList<string> datasets, IReadOnlyList<Prompt> demo, PpoOptions options)
+    private static List<Prompt> Load(IReadOnlyList<string> datasets, IReadOnlyList<Prompt> demo, PpoOptions options, IPublisher<Notice> notices)
     {
         var most = options.MaxSamples ?? int.MaxValue;
-        return IsDemo(datasets) ? [.. demo.Take(most)] : [.. datasets.SelectMany(name => PromptSource.Load([name], options.DatasetDir).Take(most))];
+        return IsDemo(datasets) ? [.. demo.Take(most)] : [.. datasets.SelectMany(name => PromptSource.Load(name, options.DatasetDir, notices).Take(most))];
     }
 
     /// <summary>Takes a share (below 1) or a number of the training prompts out of them.</summary>

@@ -5,7 +5,10 @@ using Microsoft.Extensions.Configuration;
 namespace Gram.Host.Configuration;
 
 /// <summary>An options record of a command. Its keys carry the prefix, so that one record can serve two parts of a command.</summary>
-internal sealed record OptionRecord(Type Type, string Prefix = "")
+/// <param name="Type">The record.</param>
+/// <param name="Prefix">What its keys begin with.</param>
+/// <param name="Settled">Keys, without prefix, that the command itself settles: they are not the user's.</param>
+internal sealed record OptionRecord(Type Type, string Prefix = "", params string[] Settled)
 {
     public static implicit operator OptionRecord(Type type) => new(type);
 }
@@ -45,7 +48,8 @@ internal sealed class OptionSchema
     public string Canonical(string name) => Aliases.TryGetValue(name, out var full) && byName.ContainsKey(full) ? full : name;
 
     /// <summary>The keys of one options record, those of records inside it included.</summary>
-    public static IEnumerable<OptionKey> KeysOf(OptionRecord record) => KeysOf(Activator.CreateInstance(record.Type)!, record.Prefix);
+    public static IEnumerable<OptionKey> KeysOf(OptionRecord record) =>
+        KeysOf(Activator.CreateInstance(record.Type)!, record.Prefix).Where(key => !record.Settled.Contains(key.Name[record.Prefix.Length..]));
 
     /// <summary>Fills an options record: <paramref name="value"/> gives (true, value) for the keys that are set.</summary>
     public static object Bind(OptionRecord options, Func<OptionKey, (bool Set, object? Value)> value)

@@ -10,6 +10,10 @@ namespace Gram.Host.Configuration;
 internal sealed class Settings
 {
     private const string EnvironmentPrefix = "GRAM_";
+
+    /// <summary>Data of the preset that no longer fit where the user names other data, by the key that names them.</summary>
+    private static readonly Dictionary<string, string> PartOf = new() { ["input"] = "prompt", ["eval_dataset"] = "dataset", ["judge_eval_dataset"] = "judge_dataset" };
+
     private readonly OptionSchema schema;
     private readonly Dictionary<string, (IReadOnlyList<string> Texts, string Where)> values = new(StringComparer.OrdinalIgnoreCase);
     private readonly HashSet<string> given;
@@ -28,11 +32,13 @@ internal sealed class Settings
         Read(InMemory(arguments.Values), "command line");
         given = new(values.Keys, StringComparer.OrdinalIgnoreCase);
         var ownModel = values.TryGetValue("model_name_or_path", out var model) && model.Texts is not [DemoName.Text];
-        if (preset is not null && !ownModel) Read(InMemory(preset.Where(pair => !values.ContainsKey(pair.Key))), "demo");
+        if (preset is not null && !ownModel) Read(InMemory(preset.Where(pair => !values.ContainsKey(pair.Key) && !GoesWithout(pair.Key))), "demo");
         if (schema.Keys.FirstOrDefault(key => key.IsRequired && key.Prefix.Length == 0 && Value(key) is null or "" or Array { Length: 0 }) is { } missing)
         {
             throw new GramException($"--{missing.Name} is needed: {missing.Description}");
         }
+
+        bool GoesWithout(string key) => PartOf.TryGetValue(key, out var whole) && values.TryGetValue(whole, out var own) && (own.Texts is not [var text] || text != preset.GetValueOrDefault(whole));
     }
 
     /// <summary>Lines about keys that were accepted without effect.</summary>

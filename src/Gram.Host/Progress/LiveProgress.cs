@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using Gram.Ppo.Events;
 using Gram.Training.Runs;
@@ -11,7 +10,6 @@ internal sealed class LiveProgress : ProgressView
 {
     private const int Rows = 12;
     private readonly IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) });
-    private readonly Stopwatch clock = Stopwatch.StartNew();
     private readonly Queue<(int Step, Dictionary<string, string> Cells)> last = new();
     private readonly List<string> titles = [];
     private TaskCompletionSource? ended;
@@ -19,22 +17,21 @@ internal sealed class LiveProgress : ProgressView
     private LiveDisplayContext? context;
     private string? job;
     private string stage = "", left = "";
-    private int firstStep;
 
     public override void Handle(StepLogged message)
     {
-        if (message.Job != job) Start(message.Job, message.Step - 1);
+        if (message.Job != job) Start(message.Job);
         var cells = ProgressColumns.Of(message.Metrics).ToDictionary(column => column.Title, column => column.Text);
         titles.AddRange(cells.Keys.Except(titles));
         last.Enqueue((message.Step, cells));
         if (last.Count > Rows) last.Dequeue();
-        (stage, left) = ("", $", {ProgressColumns.TimeLeft(clock.Elapsed, message.Step - firstStep, message.TotalSteps - message.Step)} left");
+        (stage, left) = ("", $", {ProgressColumns.TimeLeft(message)} left");
         Show(message.Step, message.TotalSteps);
     }
 
     public override void Handle(StageStarted message)
     {
-        if (job != "ppo") Start("ppo", message.Step - 1);
+        if (job != "ppo") Start("ppo");
         stage = $", {message.Stage}";
         Show(message.Step, message.TotalSteps);
     }
@@ -56,12 +53,11 @@ internal sealed class LiveProgress : ProgressView
     }
 
     /// <summary>Begins a table for another job.</summary>
-    private void Start(string name, int stepsBefore)
+    private void Start(string name)
     {
         ended?.TrySetResult();
         live.GetAwaiter().GetResult();
-        (job, firstStep, left) = (name, stepsBefore, "");
-        clock.Restart();
+        (job, left) = (name, "");
         last.Clear();
         titles.Clear();
         var (end, started) = (new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously), new TaskCompletionSource<LiveDisplayContext>());

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Gram.Training.Runs;
 
 namespace Gram.Host.Progress;
 
@@ -28,10 +29,10 @@ internal static class ProgressColumns
         where metrics.ContainsKey(column.Metric)
         select (column.Title, metrics[column.Metric].ToString(column.Format, CultureInfo.InvariantCulture));
 
-    /// <summary>The time left, judged by the mean pace so far.</summary>
-    public static string TimeLeft(TimeSpan elapsed, int stepsDone, int stepsLeft)
+    /// <summary>The time left, as a clock shows it.</summary>
+    public static string TimeLeft(StepLogged message)
     {
-        var left = elapsed / Math.Max(1, stepsDone) * stepsLeft;
+        if (message.TimeLeft is not { } left) return "?";
         return left.TotalHours >= 1 ? $"{(int)left.TotalHours}:{left:mm\\:ss}" : $"{left:m\\:ss}";
     }
 }

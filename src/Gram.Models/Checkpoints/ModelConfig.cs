@@ -44,6 +44,8 @@ public sealed record ModelConfig
     public IReadOnlyList<int> EosTokenIds { get; init; } = [];
     /// <summary>config.json whole, so that saving keeps what this project does not read.</summary>
     public JsonObject? Raw { get; init; }
+    /// <summary>generation_config.json whole, for the same reason; null where there was none.</summary>
+    public JsonObject? RawGeneration { get; init; }
 
     /// <summary>Reads config.json and generation_config.json of a Hugging Face directory.</summary>
     /// <exception cref="GramException">A file is missing or wrong; the message names it.</exception>
@@ -79,6 +81,7 @@ public sealed record ModelConfig
             PadTokenId = file.Integer("pad_token_id") ?? generation?.PadTokenId,
             EosTokenIds = generation is { EosTokenIds.Count: > 0 } ? generation.EosTokenIds : file.Integers("eos_token_id") ?? [],
             Raw = file.Root,
+            RawGeneration = generation?.Raw,
         };
         config.Validate(file.Path);
         return config;

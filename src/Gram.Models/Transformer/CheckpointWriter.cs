@@ -39,6 +39,7 @@ internal static class CheckpointWriter
 
     private static JsonObject Generation(ModelConfig config)
     {
+        if (config.RawGeneration is { } raw) return raw; // with the authors' sampling settings
         var json = new JsonObject();
         if (config.BosTokenId is { } bos) json["bos_token_id"] = bos;
         if (EndTokens(config) is { } end) json["eos_token_id"] = end;

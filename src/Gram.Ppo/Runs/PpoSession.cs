@@ -41,7 +41,7 @@ internal sealed class PpoSession : IDisposable
     private readonly int padToken, totalSteps, doneSteps;
     private readonly Stopwatch clock = Stopwatch.StartNew();
     private bool gapSaid;
-    private double lastKl;
+    private double lastKl, stepSeconds;
 
     public PpoSession(
         PpoOptions options, IPairJudge judge, GramConfig judgeConfig, IReadOnlyList<Prompt> trainPrompts, IReadOnlyList<Prompt> heldOutPrompts,
@@ -161,6 +161,7 @@ internal sealed class PpoSession : IDisposable
     private void Report(Update update, IReadOnlyDictionary<string, double> seconds, Evaluation? evaluated, int step)
     {
         lastKl = update.Experience.MeanKl;
+        stepSeconds += seconds.Values.Sum();
         var gap = update.Experience.Scores.LogProbGap.Max;
         if (gap > LargestGap && !gapSaid)
         {
@@ -172,7 +173,7 @@ internal sealed class PpoSession : IDisposable
         var lines = SampleLines(update, step);
         directory.Log(step, metrics);
         samples.Write(lines);
-        events.Steps.Publish(new StepLogged("ppo", step, totalSteps, metrics));
+        events.Steps.Publish(new StepLogged("ppo", step, totalSteps, metrics) { StepsBefore = doneSteps, Elapsed = TimeSpan.FromSeconds(stepSeconds) });
         events.Samples.Publish(new SamplesLogged(step, lines));
     }
 

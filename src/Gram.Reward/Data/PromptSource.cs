@@ -1,4 +1,6 @@
 using Gram.Models;
+using Gram.Pipes.Events;
+using Gram.Training.Runs;
 
 namespace Gram.Reward.Data;
 
@@ -6,23 +8,23 @@ namespace Gram.Reward.Data;
 public static class PromptSource
 {
     /// <summary>
-    /// Prompts of a data set (a name in dataset_info.json, or a file; several separated by commas), in order; the row's own
-    /// answer (chosen, output, the last assistant turn) is the reference.
+    /// Prompts of a data set (a name in dataset_info.json, or a file), in order; the row's own answer (chosen, output, the
+    /// last assistant turn) is the reference.
     /// </summary>
-    /// <exception cref="GramException">The data set is unknown, empty or has a bad row.</exception>
-    public static IReadOnlyList<Prompt> Load(string dataset, string datasetDir) => Load(dataset.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries), datasetDir);
-
-    /// <summary>Prompts of several data sets, in order.</summary>
-    /// <exception cref="GramException">A data set is unknown, has a bad row, or no row with a prompt.</exception>
-    public static IReadOnlyList<Prompt> Load(IReadOnlyList<string> datasets, string datasetDir)
+    /// <param name="dataset">The data set.</param>
+    /// <param name="datasetDir">Where dataset_info.json is.</param>
+    /// <param name="notices">Told of rows without a prompt (wrong roles, an odd count of turns), which are left out.</param>
+    /// <exception cref="GramException">The data set is unknown, has a bad row, or no row with a prompt.</exception>
+    public static IReadOnlyList<Prompt> Load(string dataset, string datasetDir, IPublisher<Notice>? notices = null)
     {
-        var prompts = new List<Prompt>();
-        foreach (var name in datasets)
+        var rows = DatasetReader.Read(DatasetInfo.Find(dataset, datasetDir), promptsOnly: true).Select(row => (row.Source, row.Prompt)).ToList();
+        var prompts = rows.Select(row => row.Prompt).OfType<Prompt>().ToList();
+        if (prompts.Count == 0) throw new GramException($"data set {dataset} has no row with a prompt");
+        if (prompts.Count < rows.Count)
         {
-            var before = prompts.Count;
-            prompts.AddRange(DatasetReader.Read(DatasetInfo.Find(name, datasetDir), promptsOnly: true).Select(row => row.Prompt).OfType<Prompt>());
-            if (prompts.Count == before) throw new GramException($"data set {name} has no row with a prompt");
+            var first = rows.First(row => row.Prompt is null).Source;
+            notices?.Publish(new($"{first.File}: {rows.Count - prompts.Count} rows without a prompt were left out, the first is row {first.Row} (its turns do not alternate from the user's, or are none)", IsWarning: true));
         }
-        return prompts.Count > 0 ? prompts : throw new GramException("no data set is named: set dataset to a file, or to a name in dataset_info.json");
+        return prompts;
     }
 }

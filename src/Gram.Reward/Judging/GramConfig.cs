@@ -19,6 +19,7 @@ public sealed record GramConfig
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
         WriteIndented = true,
+        RespectNullableAnnotations = true,
     };
 
     /// <summary>The judge prompt with the slots {question}, {answer_a}, {answer_b}.</summary>
@@ -70,6 +71,10 @@ public sealed record GramConfig
         catch (JsonException error)
         {
             throw new GramException($"{path}: {error.Message.ReplaceLineEndings(" ")}", error);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new GramException($"{path} cannot be read: {error.Message}", error);
         }
         catch (GramException error)
         {

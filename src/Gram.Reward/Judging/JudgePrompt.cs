@@ -13,8 +13,8 @@ public sealed class JudgePrompt
     /// <exception cref="GramException">An answer's slot is missing or twice there, the slots are out of order, or there are not two labels.</exception>
     public JudgePrompt(GramConfig config)
     {
-        if (config.Labels is not { Count: 2 } || config.Labels[0] == config.Labels[1])
-            throw new GramException($"a judge has two different labels, not {string.Join(", ", config.Labels.Select(label => $"\"{label}\""))} (gram_candidate_labels)");
+        if (config.Labels is not [{ } first, { } second] || first == second)
+            throw new GramException($"a judge has two different labels, not {string.Join(", ", config.Labels.Select(label => label is null ? "null" : $"\"{label}\""))} (gram_candidate_labels)");
         var prompt = config.Prompt;
         foreach (var slot in new[] { AnswerASlot, AnswerBSlot })
             if (prompt.Split(slot).Length != 2) throw new GramException($"the judge prompt must hold {slot} once");

@@ -87,16 +87,18 @@ public sealed class GramTrainer(GramTrainingOptions options, IPublisher<StepLogg
             await EvaluateIfDue(); // where the run was interrupted in the middle of it
             while (progress.Step < plan.TotalSteps)
             {
+                progress.Clock.Start();
                 var rate = LearningRateSchedule.At(options.LrSchedulerType, options.LearningRate, progress.Step, plan.TotalSteps, plan.WarmupSteps);
                 var loss = Accumulate(model, optimiser, objective, [.. sampler.At(progress.Step).Select(index => examples.Train[index])], cancellationToken);
                 var gradNorm = optimiser.Step(rate);
                 model.WeightsChanged();
                 progress.Add(loss, gradNorm);
+                progress.Clock.Stop();
                 Guard(progress, run);
 
                 if (progress.Step == plan.TotalSteps || progress.Step % options.LoggingSteps == 0)
                 {
-                    Log(run, progress.Step, plan, new Dictionary<string, double>
+                    Log(run, progress, plan, new Dictionary<string, double>
                     {
                         ["loss"] = progress.TakeWindowLoss(),
                         ["grad_norm"] = gradNorm,
@@ -186,13 +188,13 @@ public sealed class GramTrainer(GramTrainingOptions options, IPublisher<StepLogg
         if (evaluation.Accuracy is { } accuracy) metrics["eval_accuracy"] = accuracy;
         if (evaluation.OrderDisagreement is { } disagreement) metrics["eval_order_disagreement"] = disagreement;
         metrics["epoch"] = plan.EpochAfter(progress.Step);
-        Log(run, progress.Step, plan, metrics);
+        Log(run, progress, plan, metrics);
         return evaluation;
     }
 
-    private void Log(RunDirectory run, int step, TrainingPlan plan, Dictionary<string, double> metrics)
+    private void Log(RunDirectory run, TrainingProgress progress, TrainingPlan plan, Dictionary<string, double> metrics)
     {
-        run.Log(step, metrics);
-        steps.Publish(new StepLogged(Job, step, plan.TotalSteps, metrics));
+        run.Log(progress.Step, metrics);
+        steps.Publish(new StepLogged(Job, progress.Step, plan.TotalSteps, metrics) { StepsBefore = progress.StepsBefore, Elapsed = progress.Clock.Elapsed });
     }
 }

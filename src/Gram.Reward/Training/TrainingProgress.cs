@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text.Json.Nodes;
 using Gram.Models;
 using Gram.Training.Batches;
@@ -13,6 +14,12 @@ internal sealed class TrainingProgress
 
     /// <summary>Optimiser steps done, skipped ones included.</summary>
     public int Step { get; private set; }
+
+    /// <summary>Steps done before a checkpoint was taken up.</summary>
+    public int StepsBefore { get; private init; }
+
+    /// <summary>Runs while steps are made.</summary>
+    public Stopwatch Clock { get; } = new();
 
     /// <summary>The last step after which the model was evaluated; 0 before any.</summary>
     public int EvaluatedStep { get; set; }
@@ -69,6 +76,7 @@ internal sealed class TrainingProgress
         return new()
         {
             Step = (int)Field("global_step"),
+            StepsBefore = (int)Field("global_step"),
             EvaluatedStep = (int)Field("evaluated_step"),
             lossSum = (double)Field("loss_sum"),
             lossCount = (int)Field("loss_count"),

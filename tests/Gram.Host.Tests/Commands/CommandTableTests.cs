@@ -62,10 +62,51 @@ public sealed class CommandTableTests
     }
 
     [Fact]
+    public void Preset_WithTheUsersPrompt_LosesItsOwnPrompts()
+    {
+        var options = Load("best-of-n", "--prompt", "My router is broken.").Get<BestOfNOptions>();
+
+        options.Prompt.Should().Be("My router is broken.");
+        options.Input.Should().BeNull();
+    }
+
+    [Fact]
+    public void Preset_WithTheUsersData_LosesItsHeldOutData()
+    {
+        Load("ppo", "--dataset", "mine.jsonl", "--val_size", "0.1").Get<Gram.Ppo.PpoOptions>().EvalDataset.Should().BeEmpty("val_size says what is held out");
+        Load("ppo", "--dataset", "mine.jsonl", "--eval_dataset", "demo").Get<Gram.Ppo.PpoOptions>().EvalDataset.Should().Equal("demo");
+        Load("ppo", "--dataset", "demo").Get<Gram.Ppo.PpoOptions>().EvalDataset.Should().Equal("demo");
+        Load("align", "--judge_dataset", "mine.jsonl").Get<AlignOptions>().JudgeEvalDataset.Should().BeEmpty();
+    }
+
+    [Theory]
+    [InlineData("stage1_seed")]
+    [InlineData("stage1_dataset")]
+    [InlineData("stage2_output_dir")]
+    [InlineData("stage2_gram_loss")]
+    [InlineData("stage2_resume_from_checkpoint")]
+    public void Align_StageKeyThatTheRunSettles_IsUnknown(string key)
+    {
+        var load = () => Load("align", $"--{key}", "1");
+
+        load.Should().Throw<GramException>().WithMessage($"command line: unknown key '{key}'*");
+    }
+
+    [Fact]
+    public void Align_StageKeys_ReachTheirStage() =>
+        Load("align", "--stage2_learning_rate", "3e-5").Get<Gram.Reward.Training.GramTrainingOptions>(AlignOptions.Stage2).LearningRate.Should().Be(3e-5);
+
+    [Fact]
     public void Find_UnknownCommand_NamesTheNearest()
     {
         var find = () => CommandTable.Find(["juge"]);
 
         find.Should().Throw<GramException>().WithMessage("unknown command 'juge'; the nearest known one is 'judge'*");
+    }
+
+    private static Settings Load(params string[] args)
+    {
+        var (command, words) = CommandTable.Find(args);
+        return new Settings(command.Schema, CommandArguments.Parse(words, command.Schema), command.Preset);
     }
 }

@@ -29,9 +29,18 @@ public sealed class PlainProgressTests
     }
 
     [Theory]
-    [InlineData(10, 1, 9, "1:30")]
-    [InlineData(3600, 1, 2, "2:00:00")]
-    [InlineData(5, 5, 0, "0:00")]
-    public void TimeLeft_AtASteadyPace_IsThePaceTimesTheStepsLeft(double elapsedSeconds, int done, int left, string text) =>
-        ProgressColumns.TimeLeft(TimeSpan.FromSeconds(elapsedSeconds), done, left).Should().Be(text);
+    [InlineData(10, 0, 100, 20, "left 3:00")] // 2 s a step, 90 steps
+    [InlineData(110, 100, 200, 20, "left 3:00")] // resumed: only the steps since then took the time
+    [InlineData(100, 100, 200, 0, "left ?")] // an evaluation that was interrupted
+    [InlineData(1, 0, 7201, 1, "left 2:00:00")]
+    [InlineData(100, 0, 100, 20, "left 0:00")]
+    public void Handle_LoggedStep_EstimatesTheTimeLeftFromTheStepsDone(int step, int before, int total, int seconds, string left)
+    {
+        using var writer = new StringWriter();
+        var progress = new PlainProgress(writer);
+
+        progress.Handle(new StepLogged("train", step, total, new Dictionary<string, double> { ["loss"] = 0.5 }) { StepsBefore = before, Elapsed = TimeSpan.FromSeconds(seconds) });
+
+        writer.ToString().Should().Be($"train {step}/{total}  loss 0.5000  {left}{Environment.NewLine}");
+    }
 }

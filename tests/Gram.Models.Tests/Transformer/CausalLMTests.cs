@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using FluentAssertions.Execution;
 using Gram.Models.Checkpoints;
 using Gram.Models.Transformer;
@@ -157,6 +158,20 @@ public sealed class CausalLMTests
         loaded.Parameters.Keys.Should().Equal(model.Parameters.Keys);
         GoldenModel.MaxDifference(loaded.Logits(loaded.Hidden(tokens)), model.Logits(model.Hidden(tokens))).Should().Be(0);
         loaded.Config.EosTokenIds.Should().Equal(model.Config.EosTokenIds);
+    }
+
+    [Fact]
+    public void Save_ModelWithGenerationSettings_KeepsThemAll()
+    {
+        const string settings = """{"do_sample":true,"eos_token_id":[3,2],"temperature":0.6,"top_k":20,"transformers_version":"4.51.0"}""";
+        using var directory = new TemporaryDirectory();
+        var (first, second) = (directory.File("first"), directory.File("second"));
+        using (var model = TinyModels.Create("qwen3", 1)) model.Save(Directory.CreateDirectory(first).FullName);
+        File.WriteAllText(Path.Combine(first, "generation_config.json"), settings);
+
+        using (var model = CausalLM.Load(first)) model.Save(Directory.CreateDirectory(second).FullName);
+
+        JsonNode.DeepEquals(JsonNode.Parse(File.ReadAllText(Path.Combine(second, "generation_config.json"))), JsonNode.Parse(settings)).Should().BeTrue();
     }
 
     [Fact]

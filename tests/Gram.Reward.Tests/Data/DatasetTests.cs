@@ -1,7 +1,9 @@
 using System.Text.Json.Nodes;
 using Gram.Models;
 using Gram.Models.Tokenization;
+using Gram.Pipes.Events;
 using Gram.Reward.Data;
+using Gram.Training.Runs;
 
 namespace Gram.Reward.Tests.Data;
 
@@ -78,6 +80,23 @@ public sealed class DatasetTests : IDisposable
 
         PromptSource.Load(file, "nowhere").Single().AnswerPrefix.Should().Be(prefix);
         PromptFile.Read(file).Single().AnswerPrefix.Should().Be(prefix);
+    }
+
+    [Fact]
+    public void PromptSource_RowsWithoutAPrompt_AreLeftOutWithACountAndTheFirst()
+    {
+        var file = Write("rows", """
+            {"conversations":[{"from":"human","value":"Why?"},{"from":"gpt","value":"So."}]}
+            {"conversations":[{"from":"gpt","value":"So."},{"from":"human","value":"Why?"}]}
+            {"conversations":[]}
+            """);
+        var notices = new EventBroker<Notice>();
+        List<Notice> said = [];
+        notices.Subscribe(said.Add);
+
+        PromptSource.Load(file, "nowhere", notices).Should().ContainSingle();
+
+        said.Should().ContainSingle().Which.Should().Match<Notice>(notice => notice.IsWarning && notice.Text.StartsWith($"{file}: 2 rows without a prompt were left out, the first is row 2"));
     }
 
     [Fact]

@@ -46,6 +46,10 @@ public sealed class GramConfigTests : IDisposable
     [InlineData("""{"prompt": "{answer_a}{question}{answer_b}"}""", "*gram_config.json: *in this order*")]
     [InlineData("""{"prompt": "{answer_a}{answer_b}", "labels": ["A"]}""", "*gram_config.json: *two different labels*\"A\"*")]
     [InlineData("""{"prompt": "{answer_a}{answer_b}", "labels": 7}""", "*gram_config.json: *")]
+    [InlineData("""{"prompt": "{answer_a}{answer_b}", "labels": null}""", "*gram_config.json: *labels*")]
+    [InlineData("""{"prompt": "{answer_a}{answer_b}", "labels": ["A", null]}""", "*gram_config.json: *two different labels*\"A\", null*")]
+    [InlineData("""{"prompt": "{answer_a}{answer_b}", "turn_format": null}""", "*gram_config.json: *turn_format*")]
+    [InlineData("""{"prompt": null}""", "*gram_config.json: *prompt*")]
     public void Read_BrokenFile_NamesItInOneLine(string content, string message)
     {
         File.WriteAllText(directory.File("gram_config.json"), content);

@@ -96,6 +96,8 @@ public sealed class GramTrainerTests : IDisposable
             File.ReadAllBytes(Path.Combine(resumed.Model, file)).Should().Equal(File.ReadAllBytes(Path.Combine(whole.Model, file)), file);
         }
         resumed.TrainLoss.Should().Be(whole.TrainLoss);
+        logged[^1].StepsBefore.Should().Be(4);
+        logged.Should().OnlyContain(step => step.Step == step.StepsBefore || step.TimeLeft >= TimeSpan.Zero && step.Elapsed > TimeSpan.Zero);
     }
 
     [Theory]
