@@ -73,8 +73,8 @@ public sealed class GramJudge : IPairJudge, IDisposable
         for (var i = 0; i < pairs.Count; i++)
         {
             if (pairs[i].AnswerA == pairs[i].AnswerB) continue;
-            var (question, a, b) = Fit(pairs[i]);
-            orders[i] = (Add(question, a, b), Add(question, b, a));
+            var ((question, a, b), ab, ba) = Fit(pairs[i]);
+            orders[i] = (Add(question, a, b, ab), Add(question, b, a, ba));
             Pairs++;
         }
         var logits = scorer.Score(prompts, cancellationToken);
@@ -84,11 +84,11 @@ public sealed class GramJudge : IPairJudge, IDisposable
             : new PairScore(FirstLabel(logits[orders[i].First]), 1 - FirstLabel(logits[orders[i].Second])))];
         return ValueTask.FromResult(scores);
 
-        int Add(string question, string first, string second)
+        int Add(string question, string first, string second, int[] ids)
         {
             var key = (question, first, second);
             if (known.TryGetValue(key, out var index)) return index;
-            prompts.Add(new(question, PromptIds(question, first, second)));
+            prompts.Add(new(question, ids));
             return known[key] = prompts.Count - 1;
         }
     }
@@ -102,14 +102,24 @@ public sealed class GramJudge : IPairJudge, IDisposable
     /// <summary>Softmax over the two labels: P(first) = σ(z₁ − z₂), in float64.</summary>
     private static double FirstLabel((float First, float Second) logits) => 1 / (1 + Math.Exp((double)logits.Second - logits.First));
 
-    private AnswerPair Fit(AnswerPair pair)
+    /// <summary>The pair with answers that fit, and its prompts' ids in both orders.</summary>
+    private (AnswerPair Pair, int[] Ab, int[] Ba) Fit(AnswerPair pair)
     {
+        int[] ab = [], ba = [];
         var limit = model.Config.MaxPositionEmbeddings;
         var (a, b) = AnswerShortening.Fit(pair.AnswerA, pair.AnswerB, Tokens, limit)
             ?? throw new GramException($"a question is too long for the judge: it takes {PromptIds(pair.Question, "", "").Length} of {limit} tokens before any answer (\"{pair.Question[..Math.Min(40, pair.Question.Length)].ReplaceLineEndings(" ")}…\")");
-        if (a.Length != pair.AnswerA.Length || b.Length != pair.AnswerB.Length) Shortened++;
-        return new(pair.Question, a, b);
+        if (a.Length != pair.AnswerA.Length || b.Length != pair.AnswerB.Length)
+        {
+            Shortened++;
+            Tokens(a, b); // what the search tried last may be longer
+        }
+        return (new(pair.Question, a, b), ab, ba);
 
-        int Tokens(string first, string second) => Math.Max(PromptIds(pair.Question, first, second).Length, PromptIds(pair.Question, second, first).Length);
+        int Tokens(string first, string second)
+        {
+            (ab, ba) = (PromptIds(pair.Question, first, second), PromptIds(pair.Question, second, first));
+            return Math.Max(ab.Length, ba.Length);
+        }
     }
 }

@@ -41,20 +41,38 @@ public sealed class GramEvalTests
         return Compare(dtype, tolerance, most: int.MaxValue);
     }
 
+    /// <summary>The script's batch is padded on the left and counts positions from the padding; ours is neither, within rounding.</summary>
+    [SkippableFact]
+    public async Task Score_ScriptsPaddedBatch_IsTheSame()
+    {
+        var items = Items();
+        List<JsonNode> padded = [.. Goldens.Json("rl", "gram_eval", "padded_batch.json")["items"]!.AsArray().Select(item => item!)];
+        using var judge = GramJudge.Load(TestModels.SmolLM2());
+
+        var scores = await judge.ScoreAsync([.. padded.Select(item => items[item["item"]!.GetValue<int>()]).Select(item => new AnswerPair(Text(item, "prompt"), Text(item, "chosen"), Text(item, "rejected")))]);
+
+        foreach (var (item, score) in padded.Zip(scores))
+        {
+            score.PAb.Should().BeApproximately(item["p_chosen_per_order"]![0]!.GetValue<double>(), 1e-5);
+            score.PBa.Should().BeApproximately(item["p_chosen_per_order"]![1]!.GetValue<double>(), 1e-5);
+            score.ScoreA.Should().BeApproximately(item["score_chosen"]!.GetValue<double>(), 1e-5);
+        }
+    }
+
     private static async Task Compare(string dtype, double tolerance, int most)
     {
         List<JsonNode> items = [.. Items().OrderBy(item => item["order1"]!["prompt_ids"]!.AsArray().Count).Take(most)];
         using var judge = GramJudge.Load(TestModels.SmolLM2(), dtype == "f32" ? ScalarType.Float32 : ScalarType.BFloat16);
 
-        // Swapped pairs as well: their prompts are known already, and cost nothing.
         AnswerPair[] pairs = [.. items.Select(item => new AnswerPair(Text(item, "prompt"), Text(item, "chosen"), Text(item, "rejected")))];
-        var scores = await judge.ScoreAsync([.. pairs, .. pairs.Select(pair => new AnswerPair(pair.Question, pair.AnswerB, pair.AnswerA))]);
+        var scores = await judge.ScoreAsync(pairs);
+        var shortest = (await judge.ScoreAsync([new(pairs[0].Question, pairs[0].AnswerB, pairs[0].AnswerA)]))[0]; // a call of its own: in one, both pairs would share their prompts
+        shortest.ScoreB.Should().BeApproximately(scores[0].ScoreA, tolerance);
 
         for (var i = 0; i < items.Count; i++)
         {
             var expected = items[i][dtype]!;
             scores[i].ScoreA.Should().BeApproximately(expected["score_chosen"]!.GetValue<double>(), tolerance, "item {0}", i);
-            scores[items.Count + i].ScoreB.Should().BeApproximately(scores[i].ScoreA, 1e-12);
             if (dtype != "f32") continue;
             scores[i].PAb.Should().BeApproximately(expected["order1"]!["p_chosen"]!.GetValue<double>(), tolerance);
             scores[i].PBa.Should().BeApproximately(expected["order2"]!["p_chosen"]!.GetValue<double>(), tolerance);

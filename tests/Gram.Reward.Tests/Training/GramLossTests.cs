@@ -65,6 +65,7 @@ public class GramLossTests
             var f64 = item["f64"]!;
             losses.mean().ToDouble().Should().BeApproximately((double)f64["loss"]!, 2e-6);
             Compare(losses.detach(), [.. f64["per_row"]!.AsArray().Select(value => (double)value!)]);
+            if (item["closed_form"] is { } closed) Compare(losses.detach(), [.. closed["per_row"]!.AsArray().Select(value => (double)value!)]);
             Compare(labelLogits.grad!.flatten(), [.. f64["grad_at_label_logits"]!.AsArray().SelectMany(row => row!.AsArray()).Select(value => (double)value!)]);
         }
 
