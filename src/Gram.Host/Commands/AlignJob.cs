@@ -79,7 +79,16 @@ internal sealed class AlignJob(
         {
             var first = await TrainAsync(Stage(AlignOptions.Stage1) with { GramLoss = false, EvalDataset = [] }, DemoName.Policy(align.JudgeModel ?? ppo.ModelNameOrPath), "judge-stage1", cancellationToken);
             var second = await TrainAsync(Stage(AlignOptions.Stage2) with { GramLoss = true }, first, "judge", cancellationToken);
-            await judges.WriteAsync(GramJudge.Load(second, engine.DType, engine.Device), cancellationToken);
+            var judge = GramJudge.Load(second, engine.DType, engine.Device);
+            try
+            {
+                await judges.WriteAsync(judge, cancellationToken);
+            }
+            catch
+            {
+                judge.Dispose(); // nobody took it
+                throw;
+            }
             judges.Complete();
         }
         catch (Exception error)
