@@ -127,8 +127,8 @@ public sealed class LearnerStage(
     {
         var (rate, valueRate) = (Rate(options.LearningRate), Rate(options.ValueLearningRate));
         OptimizerStep++;
-        var norm = policyOptimizer.GradNorm();
-        if (!double.IsFinite(loss) || !double.IsFinite(norm) || !double.IsFinite(value?.Optimizer.GradNorm() ?? 0))
+        var (norm, valueNorm) = (policyOptimizer.GradNorm(), value?.Optimizer.GradNorm() ?? 0);
+        if (!double.IsFinite(loss) || !double.IsFinite(norm) || !double.IsFinite(valueNorm))
         {
             ZeroGrad();
             SkippedInARow++;
@@ -137,9 +137,9 @@ public sealed class LearnerStage(
             return null;
         }
         SkippedInARow = 0;
-        policyOptimizer.Step(rate);
+        policyOptimizer.Step(rate, norm);
         policy.WeightsChanged();
-        value?.Optimizer.Step(valueRate);
+        value?.Optimizer.Step(valueRate, valueNorm);
         return norm;
     }
 

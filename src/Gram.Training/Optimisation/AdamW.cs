@@ -49,12 +49,14 @@ public sealed class AdamW : IDisposable
     /// Clips, steps at this rate and clears the sums. Returns the norm before clipping; a norm that is not finite changes
     /// nothing but clears the sums. Parameters without a gradient are left as they are.
     /// </summary>
-    public double Step(double learningRate)
+    /// <param name="learningRate">The rate.</param>
+    /// <param name="gradNorm">What <see cref="GradNorm"/> returned for these sums, where the caller has asked.</param>
+    public double Step(double learningRate, double? gradNorm = null)
     {
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
         var stepped = weights.Select(weight => (Weight: weight, Sum: weight.Sum)).Where(item => item.Sum is not null).Select(item => (item.Weight, Sum: item.Sum!)).ToArray();
-        var norm = Norm([.. stepped.Select(item => item.Sum)]);
+        var norm = gradNorm ?? Norm([.. stepped.Select(item => item.Sum)]);
         if (double.IsFinite(norm))
         {
             // torch.nn.utils.clip_grad_norm_: g ← g · min(1, max_norm / (norm + 1e-6))
@@ -81,18 +83,19 @@ public sealed class AdamW : IDisposable
     public void Save(string directory, string name = "optimizer") =>
         SafetensorsWriter.Write(PathOf(directory, name), weights.SelectMany(weight => weight.State));
 
-    /// <summary>Restores what Save wrote, weights included.</summary>
+    /// <summary>Checks that a file holds all that <see cref="Load"/> needs, in this model's shapes.</summary>
     /// <exception cref="GramException">The file is missing or of another model.</exception>
+    public void Check(string directory, string name = "optimizer") => Open(directory, name).Dispose();
+
+    /// <summary>Restores what Save wrote, weights included.</summary>
+    /// <exception cref="GramException">The file is missing or of another model; nothing was restored.</exception>
     public void Load(string directory, string name = "optimizer")
     {
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
-        var path = PathOf(directory, name);
-        using var store = TensorStore.OpenFile(path);
+        using var store = Open(directory, name);
         foreach (var (key, tensor) in weights.SelectMany(weight => weight.State))
         {
-            if (!store.Names.Contains(key)) throw new GramException($"{path}: '{key}' is missing; the checkpoint is of another model or of another kind of run");
-            if (!store.Shape(key).SequenceEqual(tensor.shape)) throw new GramException($"{path}: '{key}' has shape [{string.Join(", ", store.Shape(key))}], the model's is [{string.Join(", ", tensor.shape)}]; the checkpoint is of another model");
             using var stored = store.Load(key);
             tensor.copy_(stored);
         }
@@ -103,6 +106,26 @@ public sealed class AdamW : IDisposable
     public void Dispose()
     {
         foreach (var weight in weights) weight.Dispose();
+    }
+
+    private TensorStore Open(string directory, string name)
+    {
+        var path = PathOf(directory, name);
+        var store = TensorStore.OpenFile(path);
+        try
+        {
+            foreach (var (key, tensor) in weights.SelectMany(weight => weight.State))
+            {
+                if (!store.Names.Contains(key)) throw new GramException($"{path}: '{key}' is missing; the checkpoint is of another model or of another kind of run");
+                if (!store.Shape(key).SequenceEqual(tensor.shape)) throw new GramException($"{path}: '{key}' has shape [{string.Join(", ", store.Shape(key))}], the model's is [{string.Join(", ", tensor.shape)}]; the checkpoint is of another model");
+            }
+            return store;
+        }
+        catch
+        {
+            store.Dispose();
+            throw;
+        }
     }
 
     private static string PathOf(string directory, string name) => Path.Combine(directory, $"{name}.safetensors");
