@@ -19,10 +19,11 @@ public static class Whitening
     {
         using var scope = NewDisposeScope();
         if (mask.sum().item<long>() < 2) return Masked.Fill(values, mask).MoveToOuterDisposeScope();
-        var mean = Masked.Mean(values, mask);
-        var variance = Masked.Variance(values, mask);
-        if (variance.to(float64).item<double>() == 0) return Masked.Fill(values, mask).MoveToOuterDisposeScope();
-        var whitened = (values - mean) * (variance + Epsilon).rsqrt();
-        return Masked.Fill(shiftMean ? whitened : whitened + mean, mask).MoveToOuterDisposeScope();
+        // In float64, where the mean of equal float32 values is that value: in float32 their variance is rounding, not 0.
+        var exact = values.to(float64);
+        var (mean, variance) = (Masked.Mean(exact, mask), Masked.Variance(exact, mask));
+        if (variance.item<double>() == 0) return Masked.Fill(values, mask).MoveToOuterDisposeScope();
+        var whitened = (exact - mean) * (variance + Epsilon).rsqrt();
+        return Masked.Fill(shiftMean ? whitened : whitened + mean, mask).to(values.dtype).MoveToOuterDisposeScope();
     }
 }
