@@ -13,13 +13,13 @@ public sealed record Estimate(
 {
     private const double Z = 1.959963984540054;
 
-    /// <summary>Mean of values with the normal interval mean ± 1.96·s/√n, s with Bessel's correction.</summary>
+    /// <summary>Mean of values in [0, 1] with the normal interval mean ± 1.96·s/√n, s with Bessel's correction, as far as it lies in [0, 1].</summary>
     public static Estimate OfMean(IReadOnlyCollection<double> values)
     {
         var mean = values.Average();
         var variance = values.Count < 2 ? 0 : values.Sum(value => (value - mean) * (value - mean)) / (values.Count - 1);
         var half = Z * Math.Sqrt(variance / values.Count);
-        return new Estimate(mean, mean - half, mean + half);
+        return new Estimate(mean, Math.Max(0, mean - half), Math.Min(1, mean + half));
     }
 
     /// <summary>A win rate (1 won, ½ tied, 0 lost) with Wilson's interval, which stays in [0, 1] and keeps its width at the ends.</summary>
