@@ -43,13 +43,31 @@ public static class TokenScorer
         var entropy = logProbs;
         foreach (var group in batch.Groups)
         {
-            var logits = model.Logits(flat.index_select(0, group.Positions)); // [tokens, vocab]: no row of it is padding
-            if (group.Kept is not null) logits = logits.gather(1, group.Kept).masked_fill(group.KeptPadding!, float.NegativeInfinity);
-            var scores = Score(logits, group.Targets, temperature, withEntropyGradient);
+            var scores = Score(Logits(model, flat, group), group.Targets, temperature, withEntropyGradient);
             logProbs = logProbs.scatter(0, group.Slots, scores.LogProbs);
             entropy = entropy.scatter(0, group.Slots, scores.Entropy);
         }
         return Outside(scope, new TokenScores(logProbs.view(batch.Rows, batch.ResponseLength), entropy.view(batch.Rows, batch.ResponseLength)));
+    }
+
+    /// <summary>The log-probs of <see cref="Score(CausalLM, Tensor, SequenceBatch, double, bool)"/>, bit for bit, without the entropies.</summary>
+    public static Tensor LogProbs(CausalLM model, Tensor hidden, SequenceBatch batch, double temperature)
+    {
+        using var scope = NewDisposeScope();
+        var flat = hidden.flatten(0, 1); // [rows · tokens, hidden]
+        var logProbs = zeros(batch.Rows * batch.ResponseLength, ScalarType.Float32, hidden.device);
+        foreach (var group in batch.Groups)
+        {
+            using var inner = NewDisposeScope();
+            List<Tensor> parts = [];
+            foreach (var (rows, targets) in Blocks(Logits(model, flat, group), group.Targets))
+            {
+                using var all = LogSoftmax(rows, temperature);
+                parts.Add(At(all, targets));
+            }
+            logProbs = logProbs.scatter(0, group.Slots, cat(parts)).MoveToOuterDisposeScope();
+        }
+        return logProbs.view(batch.Rows, batch.ResponseLength).MoveToOuterDisposeScope();
     }
 
     /// <summary>Log-prob of one column a row, and the row's entropy, both [tokens]: log softmax(logits / temperature) in float32.</summary>
@@ -60,15 +78,12 @@ public static class TokenScorer
     public static TokenScores Score(Tensor logits, Tensor targets, double temperature, bool withEntropyGradient = false)
     {
         using var scope = NewDisposeScope();
-        var (tokens, columns) = (logits.size(0), logits.size(1));
-        var block = Math.Max(1, BlockElements / columns);
         List<Tensor> logProbs = [], entropies = [];
-        foreach (var (rows, rowTargets) in logits.split(block).Zip(targets.split(block)))
+        foreach (var (rows, rowTargets) in Blocks(logits, targets))
         {
             using var inner = NewDisposeScope();
-            // Autograd keeps only log_softmax's result: one float32 [tokens, columns].
-            var all = (temperature == 1 ? rows.to_type(ScalarType.Float32) : rows.to_type(ScalarType.Float32) / temperature).log_softmax(1);
-            logProbs.Add(all.gather(1, rowTargets.unsqueeze(1)).squeeze(1).MoveToOuterDisposeScope());
+            var all = LogSoftmax(rows, temperature);
+            logProbs.Add(At(all, rowTargets).MoveToOuterDisposeScope());
             entropies.Add(Entropy(withEntropyGradient ? all : all.detach()).MoveToOuterDisposeScope());
         }
         return Outside(scope, new TokenScores(cat(logProbs), cat(entropies)));
@@ -79,6 +94,35 @@ public static class TokenScorer
     {
         using var scope = NewDisposeScope();
         return hidden.flatten(0, 1).index_select(0, batch.FlatPositions).view(batch.Rows, batch.ResponseLength, -1).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>[tokens, vocab] where a group's tokens are predicted, or [tokens, kept]: no row of it is padding.</summary>
+    private static Tensor Logits(CausalLM model, Tensor flat, TokenGroup group)
+    {
+        using var scope = NewDisposeScope();
+        var logits = model.Logits(flat.index_select(0, group.Positions));
+        if (group.Kept is not null) logits = logits.gather(1, group.Kept).masked_fill(group.KeptPadding!, float.NegativeInfinity);
+        return logits.MoveToOuterDisposeScope();
+    }
+
+    private static IEnumerable<(Tensor Logits, Tensor Targets)> Blocks(Tensor logits, Tensor targets)
+    {
+        var block = Math.Max(1, BlockElements / logits.size(1));
+        return logits.split(block).Zip(targets.split(block));
+    }
+
+    /// <summary>[tokens, columns] in float32. Autograd keeps only the result.</summary>
+    private static Tensor LogSoftmax(Tensor logits, double temperature)
+    {
+        using var scope = NewDisposeScope();
+        return (temperature == 1 ? logits.to_type(ScalarType.Float32) : logits.to_type(ScalarType.Float32) / temperature).log_softmax(1).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>[tokens]: a column of each row.</summary>
+    private static Tensor At(Tensor rows, Tensor columns)
+    {
+        using var scope = NewDisposeScope();
+        return rows.gather(1, columns.unsqueeze(1)).squeeze(1).MoveToOuterDisposeScope();
     }
 
     /// <summary>−Σ p·log p; a column of log-prob −∞ adds nothing.</summary>

@@ -65,8 +65,10 @@ public sealed class EvaluationStage(
         {
             using var scope = NewDisposeScope();
             using var batch = new SequenceBatch([.. rows.Select(i => prompts[i].Tokens)], [.. rows.Select(i => samples[i].Tokens)], padToken, [.. rows.Select(i => samples[i].Kept)], policy.Device);
-            var (ours, theirs) = (TokenScorer.Score(policy, batch, options.Temperature), TokenScorer.Score(reference, batch, options.Temperature));
-            sum += Kl.K1(ours.LogProbs, theirs.LogProbs).to(float64).sum().item<double>();
+            var (ours, theirs) = (LogProbs(policy), LogProbs(reference));
+            sum += Kl.K1(ours, theirs).to(float64).sum().item<double>();
+
+            Tensor LogProbs(CausalLM model) => TokenScorer.LogProbs(model, model.Hidden(batch.Tokens), batch, options.Temperature);
         }
         return sum / prompts.Count;
     }

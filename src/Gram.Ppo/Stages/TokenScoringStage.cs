@@ -31,8 +31,8 @@ public sealed class TokenScoringStage(CausalLM policy, CausalLM reference, Value
         {
             using var inner = NewDisposeScope();
             var hidden = policy.Hidden(micro.Batch.Tokens);
-            old.Add(Widen(LogProbs(policy, hidden, micro.Batch), width));
-            references.Add(Widen(LogProbs(reference, reference.Hidden(micro.Batch.Tokens), micro.Batch), width));
+            old.Add(Widen(TokenScorer.LogProbs(policy, hidden, micro.Batch, options.Temperature), width));
+            references.Add(Widen(TokenScorer.LogProbs(reference, reference.Hidden(micro.Batch.Tokens), micro.Batch, options.Temperature), width));
             if (value is not null) values.Add(Widen(value.Score(micro.Batch, hidden), width));
         }
         var oldLogProbs = cat(old); // [rows, responseTokens]
@@ -57,8 +57,6 @@ public sealed class TokenScoringStage(CausalLM policy, CausalLM reference, Value
             [.. chunk.Select(row => row.Response.Kept)],
             policy.Device)))
     ];
-
-    private Tensor LogProbs(CausalLM model, Tensor hidden, SequenceBatch batch) => TokenScorer.Score(model, hidden, batch, options.Temperature).LogProbs;
 
     /// <summary>Pads to the rollout's longest response; outlives the micro-batch's scope.</summary>
     private static Tensor Widen(Tensor x, long width) => F.pad(x, [0, width - x.shape[1]]).MoveToOuterDisposeScope();
