@@ -12,11 +12,9 @@ internal static class CheckpointWriter
 
     public static void Write(string directory, ModelConfig config, IEnumerable<KeyValuePair<string, Tensor>> weights, ScalarType? dtype)
     {
-        using var noGrad = no_grad();
-        using var scope = NewDisposeScope();
-        var stored = weights.Select(weight => KeyValuePair.Create(weight.Key, dtype is { } wanted ? weight.Value.detach().to(wanted) : weight.Value.detach())).ToList();
-        SafetensorsWriter.Write(Path.Combine(directory, "model.safetensors"), stored);
-        WriteJson("config.json", Config(config, stored[0].Value.dtype));
+        var tensors = weights.ToList();
+        SafetensorsWriter.Write(Path.Combine(directory, "model.safetensors"), tensors, dtype: dtype);
+        WriteJson("config.json", Config(config, dtype ?? tensors[0].Value.dtype));
         WriteJson("generation_config.json", Generation(config));
 
         void WriteJson(string name, JsonObject json) => AtomicFile.WriteText(Path.Combine(directory, name), json.ToJsonString(Indented) + "\n");
