@@ -1,7 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
-using System.Runtime.Intrinsics.X86;
 using TorchSharp;
 
 namespace Gram.Models.Native;
@@ -15,8 +14,6 @@ public sealed record LibtorchInfo(string Directory, string Version, bool CudaAva
 {
     /// <summary>Threads of one operator.</summary>
     public int Threads { get; init; }
-    /// <summary>Whether the processor has AVX-512, which the bf16 kernels need to be fast.</summary>
-    public bool Avx512 { get; init; }
 }
 
 /// <summary>Loads libtorch and TorchSharp's native half, once a process.</summary>
@@ -78,7 +75,7 @@ public static class Libtorch
             NativeLibrary.SetDllImportResolver(typeof(Libtorch).Assembly, (name, _, _) => name == "torch_cpu" ? torchCpu : 0);
             var cudaAvailable = cuda && torch.TryInitializeDeviceType(DeviceType.CUDA);
             torch.InitializeDeviceType(DeviceType.CPU);
-            return new LibtorchInfo(directory, version, cudaAvailable, patched) { Avx512 = Avx512BW.IsSupported };
+            return new LibtorchInfo(directory, version, cudaAvailable, patched);
         }
         catch (Exception error) when (error is DllNotFoundException or BadImageFormatException or NotSupportedException or TypeInitializationException)
         {

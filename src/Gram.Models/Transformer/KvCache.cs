@@ -38,13 +38,6 @@ public sealed class KvCache : IDisposable
         })];
     }
 
-    /// <summary>Forgets all but the first tokens.</summary>
-    public void Truncate(int length)
-    {
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(length, Length);
-        Length = length;
-    }
-
     /// <summary>Stores a layer's keys and values [rows, kvHeads, t, headDim] after the tokens held, and returns all of them up to these.</summary>
     internal (Tensor Keys, Tensor Values) Append(int layer, Tensor key, Tensor value, long t)
     {

@@ -106,20 +106,6 @@ public sealed class CausalLMTests
     }
 
     [Fact]
-    public void Truncate_ShorterLength_ForgetsTheRest()
-    {
-        using var scope = NewDisposeScope();
-        using var model = TinyModels.Create("llama", 3);
-        var tokens = randint(0, model.Config.VocabSize, [1, 6]);
-        using var cache = model.NewCache(1, 6);
-        var whole = model.Hidden(tokens, cache: cache);
-
-        cache.Truncate(4);
-
-        GoldenModel.MaxDifference(model.Hidden(tokens[.., 4..], cache: cache), whole[.., 4..]).Should().BeLessThan(1e-5);
-    }
-
-    [Fact]
     public void Hidden_BeyondTheCache_IsRefused()
     {
         using var scope = NewDisposeScope();
