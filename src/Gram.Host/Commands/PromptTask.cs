@@ -38,7 +38,8 @@ internal sealed record PromptTask(IReadOnlyList<Prompt> Train, IReadOnlyList<Pro
     {
         var directory = DemoName.Policy(options.ModelNameOrPath);
         var (config, tokenizer) = (ModelConfig.Read(directory), Tokenizer.Load(directory));
-        var renderer = PromptRenderer.For(tokenizer, options, GramConfig.Published.TurnFormat, config.MaxPositionEmbeddings);
+        var renderer = new PromptRenderer(
+            tokenizer, PromptRenderer.TemplateOf(options.Template, tokenizer), options.EnableThinking, GramConfig.Published.TurnFormat, config.MaxPositionEmbeddings - options.MaxNewTokens);
         var prompts = renderer.Render(Train, "training");
         renderer.Render(Eval, "held-out");
         JudgingStage.CheckReferences(options.Reference, prompts);

@@ -23,7 +23,7 @@ internal static class DemoCheck
     {
         using var model = CausalLM.Load(directory);
         var tokenizer = Tokenizer.Load(directory);
-        var template = ChatTemplate.Recognise(tokenizer.ChatTemplateSource!);
+        var template = ChatTemplate.ForCheckpoint(tokenizer);
         var prompts = messages.Select(message => template.Encode(tokenizer, [new("user", message)], addGenerationPrompt: true)).ToList();
         var groups = new Generator(model, model.Config.EosTokenIds, model.Config.PadTokenId!.Value)
             .Generate(prompts, new SamplingOptions { MaxNewTokens = 48 }, greedy: false, samples: 1, random, maxRows: 256, cancellationToken);

@@ -5,7 +5,6 @@ using Gram.Models.Generation;
 using Gram.Models.Tokenization;
 using Gram.Models.Transformer;
 using Gram.Pipes.Events;
-using Gram.Ppo;
 using Gram.Ppo.Stages;
 using Gram.Reward.Data;
 using Gram.Reward.Judging;
@@ -32,7 +31,7 @@ internal sealed class TextModel : IDisposable
         var directory = DemoName.Policy(options.ModelNameOrPath);
         tokenizer = Tokenizer.Load(directory);
         // Without a limit of its own: the generator says which prompts leave no room, and ends answers with the context.
-        renderer = PromptRenderer.For(tokenizer, new PpoOptions { Template = options.Template, EnableThinking = options.EnableThinking }, GramConfig.Published.TurnFormat, int.MaxValue);
+        renderer = new PromptRenderer(tokenizer, PromptRenderer.TemplateOf(options.Template, tokenizer), options.EnableThinking, GramConfig.Published.TurnFormat, int.MaxValue);
         model = CausalLM.Load(directory, engine.DType, engine.Device);
         generator = new Generator(model, model.Config.EosTokenIds, tokenizer.PadTokenId ?? (model.Config.EosTokenIds is [var end, ..] ? end : 0));
     }

@@ -50,7 +50,8 @@ internal sealed class PpoSession : IDisposable
         (this.options, this.events) = (options, events);
         tokenizer = Tokenizer.Load(options.ModelNameOrPath);
         var config = ModelConfig.Read(options.ModelNameOrPath);
-        var renderer = PromptRenderer.For(tokenizer, options, judgeConfig.TurnFormat, config.MaxPositionEmbeddings);
+        var renderer = new PromptRenderer(
+            tokenizer, PromptRenderer.TemplateOf(options.Template, tokenizer), options.EnableThinking, judgeConfig.TurnFormat, config.MaxPositionEmbeddings - options.MaxNewTokens);
         (prompts, evalPrompts) = (renderer.Render(trainPrompts, "training"), renderer.Render(heldOutPrompts, "held-out"));
         JudgingStage.CheckReferences(options.Reference, prompts);
         models = new RunModels(options, dtype, device);

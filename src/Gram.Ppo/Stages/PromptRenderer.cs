@@ -13,22 +13,10 @@ namespace Gram.Ppo.Stages;
 /// <param name="room">Most tokens of a prompt: the context less max_new_tokens.</param>
 public sealed class PromptRenderer(Tokenizer tokenizer, ChatTemplate? template, bool? enableThinking, string turnFormat, int room)
 {
-    /// <summary>The renderer that the options ask for.</summary>
-    /// <param name="tokenizer">The policy's.</param>
-    /// <param name="options">Template and lengths.</param>
-    /// <param name="turnFormat">How the judge wants conversations written.</param>
-    /// <param name="context">The policy's longest context.</param>
+    /// <summary>The policy's template by its name in a configuration: "none" is raw text, "auto" the checkpoint's own, raw text where it has none.</summary>
     /// <exception cref="GramException">The template is unknown.</exception>
-    public static PromptRenderer For(Tokenizer tokenizer, PpoOptions options, string turnFormat, int context)
-    {
-        var template = options.Template switch
-        {
-            "none" => null,
-            "auto" => tokenizer.ChatTemplateSource is { } jinja ? ChatTemplate.Recognise(jinja) : null,
-            var name => ChatTemplate.ByName(name),
-        };
-        return new PromptRenderer(tokenizer, template, options.EnableThinking, turnFormat, context - options.MaxNewTokens);
-    }
+    public static ChatTemplate? TemplateOf(string name, Tokenizer tokenizer) =>
+        name == "none" || (name == "auto" && tokenizer.ChatTemplateSource is null) ? null : ChatTemplate.Resolve(name, tokenizer);
 
     /// <summary>Renders all prompts.</summary>
     /// <param name="prompts">The prompts.</param>
