@@ -3,58 +3,10 @@ using System.ComponentModel.DataAnnotations;
 using System.Globalization;
 using Gram.Models.Generation;
 using Gram.Training.Optimisation;
+using Gram.Training.Runs;
 using Microsoft.Extensions.Configuration;
 
 namespace Gram.Ppo;
-
-/// <summary>Where advantages come from.</summary>
-public enum Advantage
-{
-    /// <summary>Generalised advantage estimation with a value model.</summary>
-    Gae,
-    /// <summary>Reward-to-go minus the greedy response's reward; no value model.</summary>
-    Remax,
-}
-
-/// <summary>What a sample is judged against.</summary>
-public enum Reference
-{
-    /// <summary>The current policy's greedy answer, decoded with the samples.</summary>
-    Greedy,
-    /// <summary>The starting policy's greedy answer, made once and kept.</summary>
-    Initial,
-    /// <summary>The prompt row's own answer.</summary>
-    Dataset,
-}
-
-/// <summary>What becomes of the judge's score p.</summary>
-public enum RewardTransform
-{
-    /// <summary>2p − 1.</summary>
-    Centered,
-    /// <summary>log p − log(1 − p), clipped.</summary>
-    Logit,
-    /// <summary>p.</summary>
-    Probability,
-}
-
-/// <summary>Where the pull towards the reference policy acts.</summary>
-public enum KlIn
-{
-    /// <summary>In the reward of every token.</summary>
-    Reward,
-    /// <summary>As a term of the loss.</summary>
-    Loss,
-}
-
-/// <summary>Whose weights the value head stands on.</summary>
-public enum ValueModelKind
-{
-    /// <summary>A copy of the initial policy with weights of its own.</summary>
-    Separate,
-    /// <summary>The policy's: one forward for both, the value loss's gradient into it scaled by vf_coef.</summary>
-    Shared,
-}
 
 /// <summary>
 /// A PPO run's settings, under LLaMA-Factory's and TRL's names. A micro-batch has per_device_train_batch_size
@@ -269,11 +221,11 @@ public sealed record PpoOptions : IValidatableObject
     public int WarmupSteps { get; init; }
 
     /// <summary>AdamW's decay of the first moment.</summary>
-    [ConfigurationKeyName("adam_beta1"), Description("AdamW's decay of the first moment"), Range(0.0, 1.0)]
+    [ConfigurationKeyName("adam_beta1"), Description("AdamW's decay of the first moment"), Range(0.0, 1.0, MaximumIsExclusive = true)]
     public double AdamBeta1 { get; init; } = 0.9;
 
     /// <summary>AdamW's decay of the second moment.</summary>
-    [ConfigurationKeyName("adam_beta2"), Description("AdamW's decay of the second moment"), Range(0.0, 1.0)]
+    [ConfigurationKeyName("adam_beta2"), Description("AdamW's decay of the second moment"), Range(0.0, 1.0, MaximumIsExclusive = true)]
     public double AdamBeta2 { get; init; } = 0.95;
 
     /// <summary>AdamW's epsilon.</summary>
@@ -326,7 +278,7 @@ public sealed record PpoOptions : IValidatableObject
     public SamplingOptions Sampling => new() { MaxNewTokens = MaxNewTokens, Temperature = Temperature, TopK = TopK, TopP = TopP };
 
     /// <summary>Whether the run is to go on from a checkpoint.</summary>
-    public bool Resumes => ResumeFromCheckpoint is { Length: > 0 } from && !from.Equals("false", StringComparison.OrdinalIgnoreCase);
+    public bool Resumes => RunDirectory.Resumes(ResumeFromCheckpoint);
 
     /// <summary>Whether rewards are divided by their running root mean square.</summary>
     public bool NormalisesRewards => PpoScoreNorm ?? RewardTransform != RewardTransform.Probability;

@@ -41,6 +41,9 @@ public sealed class BadInputTests : IDisposable
         ShouldFail(test.Options() with { Truncation = truncation }, TestRun.Prompts, "truncation must be keep, mask or 'penalty c'*");
 
     [Fact]
+    public Task Run_MomentThatNeverDecays_IsRefused() => ShouldFail(test.Options() with { AdamBeta1 = 1 }, TestRun.Prompts, "*AdamBeta1*");
+
+    [Fact]
     public Task Run_MissingModel_IsOneLine() => ShouldFail(test.Options() with { ModelNameOrPath = "/nowhere" }, TestRun.Prompts, "*/nowhere*");
 
     [Fact]

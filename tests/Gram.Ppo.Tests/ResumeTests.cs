@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Gram.Models;
 using Gram.Models.Checkpoints;
 using Gram.Ppo.Tests.Support;
 using TorchSharp;
@@ -64,6 +65,38 @@ public sealed class ResumeTests
         var again = () => test.Run(test.Options() with { OverwriteOutputDir = false, ResumeFromCheckpoint = "false" }, evaluates: false).RunAsync();
 
         (await again.Should().ThrowAsync<Models.GramException>()).WithMessage("*holds an earlier run*");
+    }
+
+    [Fact]
+    public async Task Resume_FromACheckpointOfAnotherKindOfRun_LeavesTheFolderAsItWas()
+    {
+        using var test = new TestRun();
+        var remax = test.Options() with { Advantage = Advantage.Remax, MaxSteps = 2, SaveSteps = 1 };
+        await test.Run(remax, evaluates: false).RunAsync();
+        var before = Snapshot(test.Output("run"));
+
+        // remax has no value model, which gae needs.
+        var run = () => test.Run(remax with { Advantage = Advantage.Gae, ResumeFromCheckpoint = Path.Combine(test.Output("run"), "checkpoint-1") }, evaluates: false).RunAsync();
+
+        (await run.Should().ThrowAsync<GramException>()).WithMessage("*value_optimizer*");
+        Snapshot(test.Output("run")).Should().Equal(before);
+
+        static string[] Snapshot(string folder) => [.. Directory.GetFiles(folder, "*", SearchOption.AllDirectories).Order().Select(path => $"{path} {new FileInfo(path).Length}")];
+    }
+
+    [Fact]
+    public async Task Resume_WithOtherPromptsOrAnotherSeed_SaysWhatDiffers()
+    {
+        using var test = new TestRun();
+        var options = test.Options() with { SaveSteps = 1 };
+        await test.Run(options, evaluates: false).RunAsync();
+        var resumed = options with { ResumeFromCheckpoint = "true" };
+
+        var fewer = () => test.Run(resumed, evaluates: false, [.. TestRun.Prompts.Take(4)]).RunAsync();
+        var reseeded = () => test.Run(resumed with { Seed = 8 }, evaluates: false).RunAsync();
+
+        (await fewer.Should().ThrowAsync<GramException>()).WithMessage("*checkpoint-2*prompts 10, this run has 4*");
+        (await reseeded.Should().ThrowAsync<GramException>()).WithMessage("*checkpoint-2*seed 7, this run has 8*");
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using System.ComponentModel;
+using Gram.Training.Runs;
 using Microsoft.Extensions.Configuration;
 
 namespace Gram.Host.Configuration;
@@ -13,7 +14,7 @@ internal sealed record RunOptions
     public string? ResumeFromCheckpoint { get; init; }
 
     /// <summary>Whether the run goes on where an earlier one stopped.</summary>
-    public bool Resumes => ResumeFromCheckpoint is { Length: > 0 } from && !from.Equals("false", StringComparison.OrdinalIgnoreCase);
+    public bool Resumes => RunDirectory.Resumes(ResumeFromCheckpoint);
 
     [ConfigurationKeyName("bf16"), Description("computes in bfloat16 (weights and moments stay float32) where dtype is auto")]
     public bool Bf16 { get; init; }

@@ -1,4 +1,5 @@
 using Gram.Models;
+using Gram.Models.Checkpoints;
 using Gram.Training.Runs;
 
 namespace Gram.Host.Hosting;
@@ -18,7 +19,7 @@ internal static class ExitCode
         GramException => UserError,
         RunStoppedException => Stopped,
         OperationCanceledException => Interrupted,
-        IOException { HResult: DiskFull } => Stopped,
+        IOException when AtomicFile.IsDiskFull(error) => Stopped,
         UnauthorizedAccessException or DirectoryNotFoundException or FileNotFoundException => UserError,
         _ => Bug,
     };
@@ -30,7 +31,4 @@ internal static class ExitCode
         Interrupted => "interrupted",
         _ => error.Message.ReplaceLineEndings(" "),
     };
-
-    /// <summary>ENOSPC, as .NET puts it into HResult on Linux.</summary>
-    private const int DiskFull = 28;
 }

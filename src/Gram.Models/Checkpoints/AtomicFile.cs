@@ -4,7 +4,8 @@ namespace Gram.Models.Checkpoints;
 public static class AtomicFile
 {
     /// <summary>Writes a file through a stream.</summary>
-    /// <exception cref="GramException">The file cannot be written (no permission, disk full); the old one stays.</exception>
+    /// <exception cref="GramException">The file cannot be written (no permission, say); the old one stays.</exception>
+    /// <exception cref="IOException">The disk is full (<see cref="IsDiskFull"/>): no error of the user's; the old file stays.</exception>
     public static void Write(string path, Action<Stream> write)
     {
         var full = Path.GetFullPath(path);
@@ -22,7 +23,7 @@ public static class AtomicFile
         catch (Exception error)
         {
             if (File.Exists(temporary)) File.Delete(temporary);
-            if (error is IOException or UnauthorizedAccessException) throw CannotWrite(full, error);
+            if (IsRefusal(error)) throw CannotWrite(full, error);
             throw;
         }
     }
@@ -32,6 +33,7 @@ public static class AtomicFile
 
     /// <summary>Fills a directory under a temporary name, then renames it; an existing directory is replaced.</summary>
     /// <exception cref="GramException">The directory cannot be written; the old one stays.</exception>
+    /// <exception cref="IOException">The disk is full; the old one stays.</exception>
     public static void WriteDirectory(string path, Action<string> fill)
     {
         var full = Path.GetFullPath(path).TrimEnd(Path.DirectorySeparatorChar);
@@ -50,10 +52,15 @@ public static class AtomicFile
         {
             if (Directory.Exists(temporary)) Directory.Delete(temporary, recursive: true);
             if (Directory.Exists(old) && !Directory.Exists(full)) Directory.Move(old, full);
-            if (error is IOException or UnauthorizedAccessException) throw CannotWrite(full, error);
+            if (IsRefusal(error)) throw CannotWrite(full, error);
             throw;
         }
     }
+
+    /// <summary>Whether a write failed for want of room: ENOSPC, EDQUOT; ERROR_DISK_FULL, ERROR_HANDLE_DISK_FULL.</summary>
+    public static bool IsDiskFull(Exception error) => error is IOException { HResult: 28 or 122 or unchecked((int)0x80070070) or unchecked((int)0x80070027) };
+
+    private static bool IsRefusal(Exception error) => error is IOException or UnauthorizedAccessException && !IsDiskFull(error);
 
     private static GramException CannotWrite(string path, Exception error) =>
         new($"{path} cannot be written: {error.Message.ReplaceLineEndings(" ")}", error);

@@ -55,30 +55,42 @@ internal sealed class PpoSession : IDisposable
         (prompts, evalPrompts) = (renderer.Render(trainPrompts, "training"), renderer.Render(heldOutPrompts, "held-out"));
         JudgingStage.CheckReferences(options.Reference, prompts);
         models = new RunModels(options, dtype, device);
-        totalSteps = options.MaxSteps > 0 ? options.MaxSteps : (int)Math.Ceiling(options.NumTrainEpochs * prompts.Count / options.PromptsPerStep);
-        padToken = config.PadTokenId ?? (config.EosTokenIds is [var end, ..] ? end : 0);
-        if (config.EosTokenIds.Count == 0) Say("the policy names no end token: every response will be cut at max_new_tokens", isWarning: true);
+        try
+        {
+            totalSteps = options.MaxSteps > 0 ? options.MaxSteps : (int)Math.Ceiling(options.NumTrainEpochs * prompts.Count / options.PromptsPerStep);
+            padToken = config.PadTokenId ?? (config.EosTokenIds is [var end, ..] ? end : 0);
+            if (config.EosTokenIds.Count == 0) Say("the policy names no end token: every response will be cut at max_new_tokens", isWarning: true);
 
-        // Every draw of the run comes from its seed, through a generator for each purpose.
-        var root = new RandomSource(options.Seed);
-        (sampling, shuffling) = (root.Fork(), root.Fork());
-        order = new PromptOrder(prompts, root.Fork());
-        text = new AnswerText(tokenizer, options.JudgedLines);
-        scoring = new PairScoring(judge, judgeConfig, options.MarkerPenalty);
-        generator = new Models.Generation.Generator(models.Policy, config.EosTokenIds, padToken);
-        evaluation = new EvaluationStage(evalPrompts, scoring, gold, generator, models.Policy, models.Reference, text, options, root.NextUInt64(), padToken);
-        learner = new LearnerStage(models.Policy, models.Optimizer, models.Value, options, totalSteps, shuffling, events.Notices);
-        var (kl, normaliser) = (new KlController(options.KlCoef, options.PpoTarget, options.KlHorizon), new RewardNormaliser());
-        rewards = new RewardStage(options, kl, normaliser);
-        state = new RunState(order, sampling, shuffling, learner, kl, normaliser);
+            // Every draw of the run comes from its seed, through a generator for each purpose.
+            var root = new RandomSource(options.Seed);
+            (sampling, shuffling) = (root.Fork(), root.Fork());
+            order = new PromptOrder(prompts, root.Fork());
+            text = new AnswerText(tokenizer, options.JudgedLines);
+            scoring = new PairScoring(judge, judgeConfig, options.MarkerPenalty);
+            generator = new Models.Generation.Generator(models.Policy, config.EosTokenIds, padToken);
+            evaluation = new EvaluationStage(evalPrompts, scoring, gold, generator, models.Policy, models.Reference, text, options, root.NextUInt64(), padToken);
+            learner = new LearnerStage(models.Policy, models.Optimizer, models.Value, options, totalSteps, shuffling, events.Notices);
+            var (kl, normaliser) = (new KlController(options.KlCoef, options.PpoTarget, options.KlHorizon), new RewardNormaliser());
+            rewards = new RewardStage(options, kl, normaliser);
+            state = new RunState(options.Seed, order, sampling, shuffling, learner, kl, normaliser);
 
-        checkpoint = RunDirectory.ResumeFrom(options.ResumeFromCheckpoint, options.OutputDir);
-        var saved = checkpoint is null ? null : RunDirectory.ReadState(checkpoint);
-        doneSteps = saved?["global_step"]?.GetValue<int>() ?? 0;
-        if (saved is not null) state.Load(saved, checkpoint!);
-        directory = RunDirectory.Open(options.OutputDir, doneSteps, options.OverwriteOutputDir || options.Resumes);
-        samples = new SampleFile(directory.Path, doneSteps);
-        if (configYaml is not null) directory.WriteConfig(configYaml);
+            // A checkpoint is known to load before anything of the folder is given up for it.
+            checkpoint = RunDirectory.ResumeFrom(options.ResumeFromCheckpoint, options.OutputDir);
+            if (checkpoint is not null)
+            {
+                doneSteps = RunDirectory.GlobalStep(checkpoint);
+                state.Load(RunDirectory.ReadState(checkpoint), checkpoint);
+                models.Check(checkpoint);
+            }
+            directory = RunDirectory.Open(options.OutputDir, checkpoint, options.OverwriteOutputDir || (options.Resumes && checkpoint is null));
+            samples = directory.Guard(() => new SampleFile(directory.Path, directory.KeptStep));
+            if (configYaml is not null) directory.WriteConfig(configYaml);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
     }
 
     public async Task<PpoResult> RunAsync(CancellationToken cancellationToken)
@@ -107,10 +119,9 @@ internal sealed class PpoSession : IDisposable
             Save(step, before);
             throw;
         }
-        catch (RunStoppedException stopped)
+        catch (RunStoppedException stopped) when (stopped.InnerException is null) // a full disk's says it all
         {
-            var good = RunDirectory.LatestCheckpoint(directory.Path) is { } path ? $"the last good checkpoint is {path}" : "no checkpoint was written";
-            throw new RunStoppedException($"stopped at step {step + 1}: {stopped.Message}; {good}", stopped);
+            throw new RunStoppedException($"stopped at step {step + 1}: {stopped.Message}; {RunDirectory.LastGoodCheckpoint(directory.Path)}", stopped);
         }
         if (last is null && evalPrompts.Count > 0)
         {
@@ -138,8 +149,8 @@ internal sealed class PpoSession : IDisposable
 
     public void Dispose()
     {
-        samples.Dispose();
-        directory.Dispose();
+        samples?.Dispose(); // the constructor, too, disposes what it has made
+        directory?.Dispose();
         models.Dispose();
     }
 
@@ -173,7 +184,7 @@ internal sealed class PpoSession : IDisposable
         var metrics = StepMetrics.Of(update, seconds, evaluated);
         var lines = SampleLines(update, step);
         directory.Log(step, metrics);
-        samples.Write(lines);
+        directory.Guard(() => samples.Write(lines));
         events.Steps.Publish(new StepLogged("ppo", step, totalSteps, metrics) { StepsBefore = doneSteps, Elapsed = TimeSpan.FromSeconds(stepSeconds) });
         events.Samples.Publish(new SamplesLogged(step, lines));
     }

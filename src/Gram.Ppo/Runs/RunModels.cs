@@ -10,19 +10,31 @@ internal sealed class RunModels : IDisposable
 {
     private const string PolicyOptimizer = "optimizer", ValueOptimizer = "value_optimizer";
 
-    private readonly CausalLM? masters; // float32 weights of a policy that computes in another dtype
+    private readonly CausalLM? masters, valueMasters; // float32 weights of models that compute in another dtype
 
     public RunModels(PpoOptions options, ScalarType dtype, Device device)
     {
         var loaded = CausalLM.Load(options.ModelNameOrPath, ScalarType.Float32, device);
         (Policy, masters) = dtype == ScalarType.Float32 ? (loaded, null) : (loaded.Clone(dtype), loaded);
-        Reference = options.RefModel is { } path ? CausalLM.Load(path, dtype, device) : Policy.Clone();
-        Policy.SetTrainable(true);
-        Optimizer = new AdamW(Policy.Parameters, AdamWOptionsOf(options), masters?.Parameters);
-        if (options.Advantage != Advantage.Gae) return;
-        var value = options.ValueModel == ValueModelKind.Shared ? ValueModel.Shared(Policy) : ValueModel.Separate(Policy.Clone());
-        value.SetTrainable(true);
-        Value = (value, new AdamW(value.Parameters, AdamWOptionsOf(options)));
+        try
+        {
+            Reference = options.RefModel is { } path ? CausalLM.Load(path, dtype, device) : Policy.Clone();
+            if (options.Advantage == Advantage.Gae)
+            {
+                var value = options.ValueModel == ValueModelKind.Shared ? ValueModel.Shared(Policy) : ValueModel.Separate(Policy.Clone());
+                valueMasters = value.IsShared ? null : masters?.Clone();
+                value.SetTrainable(true);
+                var weights = value.Parameters.ToDictionary(parameter => parameter.Key, parameter => valueMasters?.Parameters.GetValueOrDefault(parameter.Key) ?? parameter.Value);
+                Value = (value, new AdamW(value.Parameters, AdamWOptionsOf(options), weights));
+            }
+            Policy.SetTrainable(true);
+            Optimizer = new AdamW(Policy.Parameters, AdamWOptionsOf(options), masters?.Parameters);
+        }
+        catch
+        {
+            Dispose(); // a reference that does not load leaves the policy behind
+            throw;
+        }
     }
 
     public CausalLM Policy { get; }
@@ -47,6 +59,14 @@ internal sealed class RunModels : IDisposable
         Value?.Optimizer.Save(directory, ValueOptimizer);
     }
 
+    /// <summary>Checks that <see cref="Load"/> will find what it needs.</summary>
+    /// <exception cref="Gram.Models.GramException">A file is missing or of another model.</exception>
+    public void Check(string directory)
+    {
+        Optimizer.Check(directory, PolicyOptimizer);
+        Value?.Optimizer.Check(directory, ValueOptimizer);
+    }
+
     /// <summary>Restores what <see cref="SaveOptimizers"/> wrote, weights included.</summary>
     public void Load(string directory)
     {
@@ -59,10 +79,11 @@ internal sealed class RunModels : IDisposable
     {
         Value?.Optimizer.Dispose();
         Value?.Model.Dispose();
-        Optimizer.Dispose();
-        Reference.Dispose();
+        Optimizer?.Dispose();
+        Reference?.Dispose();
         Policy.Dispose();
         masters?.Dispose();
+        valueMasters?.Dispose();
     }
 
     private static AdamWOptions AdamWOptionsOf(PpoOptions options) => new()

@@ -6,12 +6,14 @@ using Gram.Ppo.Stages;
 namespace Gram.Ppo.Runs;
 
 /// <summary>Everything of a run that moves, weights and moments apart: what a resumed run needs to go on bit for bit.</summary>
-internal sealed class RunState(PromptOrder order, RandomSource sampling, RandomSource shuffling, LearnerStage learner, KlController kl, RewardNormaliser normaliser)
+internal sealed class RunState(ulong seed, PromptOrder order, RandomSource sampling, RandomSource shuffling, LearnerStage learner, KlController kl, RewardNormaliser normaliser)
 {
     public JsonObject Save() => new()
     {
         ["ppo"] = new JsonObject
         {
+            ["seed"] = seed,
+            ["prompts"] = order.Count,
             ["prompt_order"] = order.Save(),
             ["sampling"] = RandomState.Save(sampling.State),
             ["shuffling"] = RandomState.Save(shuffling.State),
@@ -23,10 +25,12 @@ internal sealed class RunState(PromptOrder order, RandomSource sampling, RandomS
         },
     };
 
-    /// <exception cref="GramException">The state is not of a PPO run.</exception>
+    /// <exception cref="GramException">The state is not of a PPO run, or of one with other prompts or another seed.</exception>
     public void Load(JsonObject state, string checkpoint)
     {
         if (state["ppo"] is not { } ppo) throw new GramException($"{checkpoint}: its trainer_state.json is not of a PPO run; name a checkpoint of one");
+        Same("seed", seed);
+        Same("prompts", (ulong)order.Count);
         order.Load(ppo["prompt_order"]!);
         sampling.State = RandomState.Load(ppo["sampling"]!);
         shuffling.State = RandomState.Load(ppo["shuffling"]!);
@@ -35,5 +39,10 @@ internal sealed class RunState(PromptOrder order, RandomSource sampling, RandomS
         kl.Beta = ppo["kl_coef"]!.GetValue<double>();
         normaliser.Count = ppo["reward_count"]!.GetValue<long>();
         normaliser.SumOfSquares = ppo["reward_sum_of_squares"]!.GetValue<double>();
+
+        void Same(string name, ulong expected)
+        {
+            if (ppo[name]?.GetValue<ulong>() is var saved && saved != expected) throw new GramException($"{checkpoint}: was trained with {name} {saved}, this run has {expected}; resume with the settings and data of the checkpoint");
+        }
     }
 }

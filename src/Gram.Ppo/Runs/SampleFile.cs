@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -11,23 +12,20 @@ internal sealed class SampleFile : IDisposable
 {
     private static readonly JsonSerializerOptions Readable = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    private readonly StreamWriter writer;
+    private readonly FileStream file;
 
-    public SampleFile(string directory, int resumeStep)
+    public SampleFile(string directory, int keptStep)
     {
         var path = Path.Combine(directory, "samples.jsonl");
-        var kept = resumeStep > 0 && File.Exists(path) ? File.ReadLines(path).TakeWhile(line => StepOf(line) <= resumeStep).ToArray() : [];
+        var kept = keptStep > 0 && File.Exists(path) ? File.ReadLines(path).TakeWhile(line => StepOf(line) <= keptStep).ToArray() : [];
         AtomicFile.WriteText(path, string.Concat(kept.Select(line => line + "\n")));
-        writer = new StreamWriter(path, append: true);
+        file = new FileStream(path, FileMode.Append, FileAccess.Write, FileShare.Read, bufferSize: 0);
     }
 
-    public void Write(IEnumerable<SampleLine> samples)
-    {
-        foreach (var sample in samples) writer.WriteLine(JsonSerializer.Serialize(sample, Readable));
-        writer.Flush();
-    }
+    public void Write(IEnumerable<SampleLine> samples) =>
+        file.Write(Encoding.UTF8.GetBytes(string.Concat(samples.Select(sample => JsonSerializer.Serialize(sample, Readable) + "\n"))));
 
-    public void Dispose() => writer.Dispose();
+    public void Dispose() => file.Dispose();
 
     private static int? StepOf(string line)
     {

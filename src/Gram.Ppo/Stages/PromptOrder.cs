@@ -13,6 +13,9 @@ public sealed class PromptOrder(IReadOnlyList<PolicyPrompt> prompts, RandomSourc
     private int[] order = [];
     private int position;
 
+    /// <summary>Prompts of the run.</summary>
+    public int Count => prompts.Count;
+
     /// <summary>The prompts of the next step.</summary>
     public PromptBatch Next(int step, int count) => new(step, [.. Enumerable.Range(0, count).Select(_ => Next())]);
 

@@ -41,7 +41,8 @@ public sealed class GramTrainer(GramTrainingOptions options, IPublisher<StepLogg
 
         // 1. Everything that can be wrong with the input is found before anything is written.
         var resume = RunDirectory.ResumeFrom(options.ResumeFromCheckpoint, options.OutputDir);
-        if (resume is null && options.ResumeFromCheckpoint?.ToUpperInvariant() == "TRUE") notices.Publish(new Notice($"{options.OutputDir} holds no checkpoint: training from the beginning"));
+        var findsNothing = resume is null && RunDirectory.Resumes(options.ResumeFromCheckpoint);
+        if (findsNothing) notices.Publish(new Notice($"{options.OutputDir} holds no checkpoint: training from the beginning"));
         var tokenizer = Tokenizer.Load(options.ModelNameOrPath);
         var random = new RandomSource(options.Seed);
         var examples = ExampleSource.Load(options, tokenizer, random.Fork(), notices);
@@ -75,9 +76,9 @@ public sealed class GramTrainer(GramTrainingOptions options, IPublisher<StepLogg
         TrainingObjective objective = options.GramLoss ? new LabelObjective(examples.LabelIds, options.GramLabelSmoothing) : new NextTokenObjective();
         var evaluator = new GramEvaluator(model, tokenizer, examples, objective, options.PerDeviceEvalBatchSize);
         var sampler = new EpochSampler(examples.Train.Count, options.PerDeviceTrainBatchSize * options.GradientAccumulationSteps, random.Fork());
-        using var run = RunDirectory.Open(options.OutputDir, progress.Step, resume is not null || options.OverwriteOutputDir);
+        using var run = RunDirectory.Open(options.OutputDir, resume, options.OverwriteOutputDir || findsNothing);
         if (ConfigYaml is not null) run.WriteConfig(ConfigYaml);
-        examples.WriteRecord(run.Path);
+        run.Guard(() => examples.WriteRecord(run.Path));
         notices.Publish(new Notice(
             $"{(options.GramLoss ? "stage 2" : "stage 1")}: {examples.Train.Count} examples, {plan.TotalSteps} steps of {options.PerDeviceTrainBatchSize} × {options.GradientAccumulationSteps}" +
             (plan.WarmupSteps > 0 && options.LrSchedulerType != LrSchedulerType.Constant ? $"; warm-up of {plan.WarmupSteps}, whose first step runs at rate 0" : "")));
@@ -176,8 +177,7 @@ public sealed class GramTrainer(GramTrainingOptions options, IPublisher<StepLogg
         if (progress.SkippedInARow == 0) return;
         notices.Publish(new Notice($"step {progress.Step}: the gradient is not finite; the step is skipped ({progress.SkippedInARow} in a row)", IsWarning: true));
         if (progress.SkippedInARow < options.MaxSkippedSteps) return;
-        var good = RunDirectory.LatestCheckpoint(run.Path) is { } checkpoint ? $"the last good checkpoint is {checkpoint}" : "no checkpoint was written yet";
-        throw new RunStoppedException($"{progress.SkippedInARow} steps in a row had gradients that are not finite (max_skipped_steps); {good}; try a lower learning_rate");
+        throw new RunStoppedException($"{progress.SkippedInARow} steps in a row had gradients that are not finite (max_skipped_steps); {RunDirectory.LastGoodCheckpoint(run.Path)}; try a lower learning_rate");
     }
 
     private async Task<GramEvaluation?> Evaluate(GramEvaluator evaluator, RunDirectory run, TrainingProgress progress, TrainingPlan plan, CancellationToken cancellationToken)

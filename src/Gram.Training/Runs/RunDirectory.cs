@@ -11,51 +11,64 @@ namespace Gram.Training.Runs;
 public sealed class RunDirectory : IDisposable
 {
     private const string StateFile = "trainer_state.json";
+    private const string ValueModelFolder = "value_model";
     private const string LogFile = "trainer_log.jsonl";
+    private const string FinishedKey = "finished";
     private const string CheckpointPrefix = "checkpoint-";
+    private static readonly string[] FinalFiles = ["model*.safetensors", "model.safetensors.index.json", "config.json", "generation_config.json", "gram_config.json"];
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
 
     private readonly List<string> history;
     private readonly FileStream log;
     private readonly TensorBoardWriter events;
 
-    private RunDirectory(string path, List<string> history, int resumeStep)
+    private RunDirectory(string path, List<string> history, int keptStep)
     {
-        Path = path;
+        (Path, KeptStep) = (path, keptStep);
         this.history = history;
         var logPath = System.IO.Path.Combine(path, LogFile);
         AtomicFile.WriteText(logPath, string.Concat(history.Select(line => line + "\n")));
-        log = new FileStream(logPath, FileMode.Append, FileAccess.Write, FileShare.Read);
-        events = new TensorBoardWriter(path, resumeStep);
+        log = new FileStream(logPath, FileMode.Append, FileAccess.Write, FileShare.Read, bufferSize: 0); // what a full disk refuses must not be tried again by Dispose
+        events = new TensorBoardWriter(path, keptStep);
     }
 
     /// <summary>
-    /// Opens (or makes) the folder. A new run (resumeStep 0) removes the log, events and checkpoints of an earlier one;
-    /// a resumed one keeps them up to its step.
+    /// Opens (or makes) the folder. A run that goes on from a checkpoint in it keeps log, events and checkpoints up to that
+    /// one's step; any other removes what an earlier run left, its final model included.
     /// </summary>
-    /// <exception cref="GramException">It cannot be written, or holds a run that may not be replaced (overwrite false).</exception>
-    public static RunDirectory Open(string path, int resumeStep = 0, bool overwrite = true)
+    /// <param name="path">The folder.</param>
+    /// <param name="checkpoint">The checkpoint that the run goes on from, known to load; null: a new run.</param>
+    /// <param name="overwrite">Whether an earlier run, of which the checkpoint is no part, may be removed.</param>
+    /// <exception cref="GramException">It cannot be written, or holds a run that may not be replaced.</exception>
+    public static RunDirectory Open(string path, string? checkpoint = null, bool overwrite = true)
     {
         path = System.IO.Path.GetFullPath(path);
-        if (resumeStep == 0 && !overwrite && HoldsRun(path))
+        var goesOn = checkpoint is not null && System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(checkpoint).TrimEnd('/', System.IO.Path.DirectorySeparatorChar)) == path.TrimEnd('/', System.IO.Path.DirectorySeparatorChar);
+        var keptStep = goesOn ? GlobalStep(checkpoint!) : 0;
+        if (!goesOn && !overwrite && HoldsRun(path))
         {
             throw new GramException($"{path}: holds an earlier run; name another output_dir, or set overwrite_output_dir: true or resume_from_checkpoint: true");
         }
         return Guard(path, () =>
         {
             Directory.CreateDirectory(path);
-            foreach (var (step, checkpoint) in Checkpoints(path).Where(item => item.Step > resumeStep)) DeleteCheckpoint(checkpoint);
+            if (!goesOn && HoldsRun(path)) DeleteFinalModel(path);
+            foreach (var (_, later) in Checkpoints(path).Where(item => item.Step > keptStep)) DeleteCheckpoint(later);
             foreach (var unfinished in Directory.GetDirectories(path, CheckpointPrefix + "*.tmp")) Directory.Delete(unfinished, recursive: true);
-            if (resumeStep == 0)
+            File.Delete(System.IO.Path.Combine(path, StateFile));
+            if (!goesOn)
             {
-                foreach (var file in Directory.GetFiles(path, "events.out.tfevents.*").Append(System.IO.Path.Combine(path, StateFile))) File.Delete(file);
+                foreach (var file in Directory.GetFiles(path, "events.out.tfevents.*")) File.Delete(file);
             }
-            return new RunDirectory(path, resumeStep == 0 ? [] : ReadLog(path, resumeStep), resumeStep);
+            return new RunDirectory(path, goesOn ? ReadLog(path, keptStep) : [], keptStep);
         });
     }
 
     /// <summary>Its path.</summary>
     public string Path { get; }
+
+    /// <summary>The last step whose lines were kept when the folder was opened; 0: none.</summary>
+    public int KeptStep { get; }
 
     /// <summary>Writes config.yaml.</summary>
     public void WriteConfig(string yaml) => Guard(() => AtomicFile.WriteText(System.IO.Path.Combine(Path, "config.yaml"), yaml));
@@ -98,11 +111,18 @@ public sealed class RunDirectory : IDisposable
     public void SaveFinal(int step, JsonObject state, Action<string> fill) => Guard(() =>
     {
         fill(Path);
-        AtomicFile.WriteText(System.IO.Path.Combine(Path, StateFile), State(step, state));
+        AtomicFile.WriteText(System.IO.Path.Combine(Path, StateFile), State(step, state, isFinished: true));
     });
+
+    /// <summary>Whether the folder holds a run that came to its end, final model and all.</summary>
+    /// <exception cref="GramException">Its trainer_state.json is broken.</exception>
+    public static bool IsFinished(string path) => File.Exists(System.IO.Path.Combine(path, StateFile)) && ReadState(path)[FinishedKey] is not null;
 
     /// <summary>The newest whole checkpoint of a run folder, or null.</summary>
     public static string? LatestCheckpoint(string path) => Checkpoints(path) is [.., var newest] ? newest.Path : null;
+
+    /// <summary>What a guard's message says of the newest checkpoint.</summary>
+    public static string LastGoodCheckpoint(string path) => LatestCheckpoint(path) is { } checkpoint ? $"the last good checkpoint is {checkpoint}" : "no checkpoint was written";
 
     /// <summary>trainer_state.json of a checkpoint.</summary>
     /// <exception cref="GramException">It is missing or broken.</exception>
@@ -120,12 +140,20 @@ public sealed class RunDirectory : IDisposable
         }
     }
 
+    /// <summary>Optimiser or PPO steps that a checkpoint stands after.</summary>
+    /// <exception cref="GramException">Its trainer_state.json is missing or broken.</exception>
+    public static int GlobalStep(string checkpoint) => ReadState(checkpoint)["global_step"]?.GetValue<int>()
+        ?? throw new GramException($"{checkpoint}: its {StateFile} has no global_step; name another checkpoint");
+
+    /// <summary>Whether resume_from_checkpoint asks for resuming: anything but nothing and false.</summary>
+    public static bool Resumes(string? resumeFromCheckpoint) => resumeFromCheckpoint is { Length: > 0 } && !resumeFromCheckpoint.Equals("false", StringComparison.OrdinalIgnoreCase);
+
     /// <summary>The checkpoint to resume from: resume_from_checkpoint is a directory, or true for the newest in the folder; null to begin at the beginning.</summary>
     /// <exception cref="GramException">The directory is no checkpoint.</exception>
-    public static string? ResumeFrom(string? resumeFromCheckpoint, string outputDirectory) => resumeFromCheckpoint?.ToUpperInvariant() switch
+    public static string? ResumeFrom(string? resumeFromCheckpoint, string outputDirectory) => resumeFromCheckpoint switch
     {
-        null or "" or "FALSE" => null,
-        "TRUE" => LatestCheckpoint(outputDirectory),
+        _ when !Resumes(resumeFromCheckpoint) => null,
+        _ when resumeFromCheckpoint!.Equals("true", StringComparison.OrdinalIgnoreCase) => LatestCheckpoint(outputDirectory),
         _ when File.Exists(System.IO.Path.Combine(resumeFromCheckpoint, StateFile)) => System.IO.Path.GetFullPath(resumeFromCheckpoint),
         _ => throw new GramException($"resume_from_checkpoint: '{resumeFromCheckpoint}' holds no {StateFile}; name a checkpoint-N directory, or true for the newest in output_dir"),
     };
@@ -147,6 +175,13 @@ public sealed class RunDirectory : IDisposable
             .Where(item => item.Step >= 0 && File.Exists(System.IO.Path.Combine(item.Path, StateFile)))
             .OrderBy(item => item.Step),
     ];
+
+    private static void DeleteFinalModel(string path)
+    {
+        foreach (var file in FinalFiles.SelectMany(pattern => Directory.GetFiles(path, pattern))) File.Delete(file);
+        var value = System.IO.Path.Combine(path, ValueModelFolder);
+        if (Directory.Exists(value)) Directory.Delete(value, recursive: true);
+    }
 
     /// <summary>The state goes first: what is half deleted is no checkpoint.</summary>
     private static void DeleteCheckpoint(string path)
@@ -173,15 +208,22 @@ public sealed class RunDirectory : IDisposable
         }
     }
 
-    private string State(int step, JsonObject state)
+    private string State(int step, JsonObject state, bool isFinished = false)
     {
         var whole = new JsonObject { ["global_step"] = step };
+        if (isFinished) whole[FinishedKey] = true;
         foreach (var (name, value) in state) whole[name] = value?.DeepClone();
         whole["log_history"] = new JsonArray([.. history.Select(line => JsonNode.Parse(line))]);
         return whole.ToJsonString(Indented);
     }
 
-    private void Guard(Action write) => Guard(Path, () =>
+    /// <summary>Does what else writes into the folder, with its errors.</summary>
+    /// <exception cref="GramException">The folder cannot be written.</exception>
+    /// <exception cref="RunStoppedException">The disk is full; the last good checkpoint is named.</exception>
+    public T Guard<T>(Func<T> write) => Guard(Path, write);
+
+    /// <inheritdoc cref="Guard{T}(Func{T})"/>
+    public void Guard(Action write) => Guard(() =>
     {
         write();
         return true;
@@ -194,17 +236,13 @@ public sealed class RunDirectory : IDisposable
         {
             return write();
         }
-        catch (IOException error) when (IsDiskFull(error))
+        catch (IOException error) when (AtomicFile.IsDiskFull(error))
         {
-            var good = LatestCheckpoint(path) is { } checkpoint ? $"the last good checkpoint is {checkpoint}" : "no checkpoint was written";
-            throw new RunStoppedException($"{path}: the disk is full; {good}; free some space and resume", error);
+            throw new RunStoppedException($"{path}: the disk is full; {LastGoodCheckpoint(path)}; free some space and resume", error);
         }
         catch (Exception error) when (error is UnauthorizedAccessException or IOException)
         {
             throw new GramException($"{path}: cannot be written ({error.Message}); name another output_dir", error);
         }
     }
-
-    /// <summary>ENOSPC, EDQUOT; ERROR_DISK_FULL, ERROR_HANDLE_DISK_FULL.</summary>
-    private static bool IsDiskFull(IOException error) => error.HResult is 28 or 122 or unchecked((int)0x80070070) or unchecked((int)0x80070027);
 }

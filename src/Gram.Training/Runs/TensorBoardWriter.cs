@@ -18,7 +18,7 @@ internal sealed class TensorBoardWriter : IDisposable
     {
         var seconds = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds() / 1000.0;
         var name = string.Create(CultureInfo.InvariantCulture, $"events.out.tfevents.{seconds:F3}.{Environment.MachineName}.{Environment.ProcessId}");
-        file = new FileStream(Path.Combine(directory, name), FileMode.Create, FileAccess.Write, FileShare.Read);
+        file = new FileStream(Path.Combine(directory, name), FileMode.Create, FileAccess.Write, FileShare.Read, bufferSize: 0);
         Write(0, message => message.Bytes(3, "brain.Event:2"u8)); // file_version
         if (resumeStep > 0) Write(resumeStep + 1, message => message.Message(7, log => log.Varint(1, 1))); // session_log.status = START
     }

@@ -38,6 +38,20 @@ public sealed class AtomicFileTests : IDisposable
             .Should().Throw<GramException>().WithMessage("*file/a.txt cannot be written*").Which.Message.Should().NotContain("\n");
     }
 
+    [SkippableFact]
+    public void Write_DiskFull_IsTheSystemsOwnError()
+    {
+        Skip.IfNot(File.Exists("/dev/full"), "needs /dev/full");
+
+        FluentActions.Invoking(() => AtomicFile.WriteDirectory(directory.File("run"), path => AtomicFile.Write(Path.Combine(path, "a"), _ =>
+            {
+                using var full = new FileStream("/dev/full", FileMode.Open, FileAccess.Write, FileShare.None, bufferSize: 0);
+                full.WriteByte(1);
+            })))
+            .Should().Throw<IOException>().Which.Should().Match<IOException>(error => AtomicFile.IsDiskFull(error));
+        Directory.GetFileSystemEntries(directory.Path).Should().BeEmpty();
+    }
+
     [Fact]
     public void WriteDirectory_Existing_IsReplacedWhole()
     {

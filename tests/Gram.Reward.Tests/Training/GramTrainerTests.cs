@@ -200,6 +200,17 @@ public sealed class GramTrainerTests : IDisposable
     }
 
     [Fact]
+    public async Task Run_ResumedWhereNoCheckpointWasWritten_BeginsAtTheBeginning()
+    {
+        var options = Stage2("run") with { MaxSteps = 1 };
+        await Run(options);
+
+        var result = await Run(options with { ResumeFromCheckpoint = "true" });
+
+        result.Steps.Should().Be(1);
+    }
+
+    [Fact]
     public async Task Run_ResumedWithOtherData_SaysWhatDiffers()
     {
         var options = Stage2("run") with { MaxSteps = 2, SaveSteps = 1 };

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Gram.Models;
+using Gram.Models.Checkpoints;
 using Gram.Training.Runs;
 
 namespace Gram.Training.Tests.Runs;
@@ -67,11 +68,11 @@ public sealed class RunDirectoryTests : IDisposable
         using var run = RunDirectory.Open(Run);
         run.SaveCheckpoint(1, [], _ => { });
 
-        run.Invoking(r => r.SaveCheckpoint(2, [], _ =>
+        run.Invoking(r => r.SaveCheckpoint(2, [], path => AtomicFile.Write(Path.Combine(path, "weights"), _ =>
             {
                 using var full = new FileStream("/dev/full", FileMode.Open, FileAccess.Write, FileShare.None, bufferSize: 0);
                 full.WriteByte(1);
-            }))
+            })))
             .Should().Throw<RunStoppedException>().WithMessage("*disk is full*checkpoint-1*");
     }
 
@@ -92,12 +93,18 @@ public sealed class RunDirectoryTests : IDisposable
     {
         using (var run = RunDirectory.Open(Run))
         {
-            for (var step = 1; step <= 4; step++) run.Log(step, new Dictionary<string, double> { ["loss"] = step });
+            for (var step = 1; step <= 4; step++)
+            {
+                run.Log(step, new Dictionary<string, double> { ["loss"] = step });
+                run.SaveCheckpoint(step, [], _ => { });
+            }
         }
         File.AppendAllText(Path.Combine(Run, "trainer_log.jsonl"), """{"step":5,"lo""");
 
-        using (var run = RunDirectory.Open(Run, resumeStep: 2))
+        using (var run = RunDirectory.Open(Run, Path.Combine(Run, "checkpoint-2"), overwrite: false))
         {
+            run.KeptStep.Should().Be(2);
+            Path.GetFileName(RunDirectory.LatestCheckpoint(Run)).Should().Be("checkpoint-2");
             run.Log(3, new Dictionary<string, double> { ["loss"] = 30 });
             run.SaveCheckpoint(3, [], _ => { });
         }
@@ -123,6 +130,56 @@ public sealed class RunDirectoryTests : IDisposable
     }
 
     [Fact]
+    public void Open_NewRunInTheFolderOfAFinishedOne_RemovesItsModel()
+    {
+        string[] files = ["config.json", "model.safetensors", "gram_config.json", "value_model/model.safetensors", "data.json"];
+        using (var run = RunDirectory.Open(Run))
+        {
+            run.SaveFinal(1, [], path =>
+            {
+                foreach (var file in files) AtomicFile.WriteText(Path.Combine(path, file), "");
+            });
+        }
+        RunDirectory.IsFinished(Run).Should().BeTrue();
+
+        using (RunDirectory.Open(Run)) { }
+
+        RunDirectory.IsFinished(Run).Should().BeFalse();
+        files.Where(file => File.Exists(Path.Combine(Run, file))).Should().Equal("data.json");
+    }
+
+    [Fact]
+    public void Open_FolderWithoutARun_KeepsWhatIsThere()
+    {
+        AtomicFile.WriteText(Path.Combine(Run, "model.safetensors"), "a model that no run made");
+
+        using (RunDirectory.Open(Run)) { }
+
+        File.Exists(Path.Combine(Run, "model.safetensors")).Should().BeTrue();
+    }
+
+    [Fact]
+    public void Open_FromACheckpointOfAnotherFolder_ReplacesTheRunOnlyWhereItMay()
+    {
+        var elsewhere = directory.File("elsewhere");
+        using (var run = RunDirectory.Open(elsewhere)) run.SaveCheckpoint(3, [], _ => { });
+        using (var run = RunDirectory.Open(Run))
+        {
+            run.Log(1, new Dictionary<string, double>());
+            run.SaveCheckpoint(1, [], _ => { });
+        }
+        var checkpoint = Path.Combine(elsewhere, "checkpoint-3");
+
+        FluentActions.Invoking(() => RunDirectory.Open(Run, checkpoint, overwrite: false)).Should().Throw<GramException>().WithMessage("*overwrite_output_dir*");
+        Lines().Should().ContainSingle();
+
+        using (RunDirectory.Open(Run, checkpoint, overwrite: true)) { }
+        Lines().Should().BeEmpty("those steps are another run's");
+        RunDirectory.LatestCheckpoint(Run).Should().BeNull();
+        Directory.Exists(checkpoint).Should().BeTrue();
+    }
+
+    [Fact]
     public void Open_FolderOfAnotherRunNotToBeReplaced_SaysWhatToDo()
     {
         using (var run = RunDirectory.Open(Run)) run.SaveCheckpoint(1, [], _ => { });
@@ -139,6 +196,15 @@ public sealed class RunDirectoryTests : IDisposable
 
         FluentActions.Invoking(() => RunDirectory.Open(Path.Combine(file, "run"))).Should().Throw<GramException>().Which.Message.Should().Contain(file).And.NotContain("\n");
     }
+
+    [Theory]
+    [InlineData(null, false)]
+    [InlineData("", false)]
+    [InlineData("false", false)]
+    [InlineData("False", false)]
+    [InlineData("true", true)]
+    [InlineData("saves/ppo/checkpoint-4", true)]
+    public void Resumes_AnythingButNothingAndFalse(string? value, bool expected) => RunDirectory.Resumes(value).Should().Be(expected);
 
     [Fact]
     public void ResumeFrom_TrueDirectoryOrNothing()
