@@ -45,9 +45,6 @@ internal sealed record AlignOptions
 internal sealed class AlignJob(
     AlignOptions align, PpoOptions ppo, RunOptions run, Settings settings, Engine engine, PpoEvents events, IPublisher<StepLogged> steps, IPublisher<Notice> notices) : IJob
 {
-    /// <summary>Files of a whole judge.</summary>
-    private static readonly string[] JudgeFiles = ["model.safetensors", "tokenizer.json", GramConfig.FileName];
-
     private GramTrainingResult? judgeResult;
 
     public async Task<JobResult> RunAsync(CancellationToken cancellationToken)
@@ -112,7 +109,7 @@ internal sealed class AlignJob(
     private async Task<string> TrainAsync(GramTrainingOptions options, string model, string folder, CancellationToken cancellationToken)
     {
         var output = Path.Combine(ppo.OutputDir, folder);
-        if (run.Resumes && JudgeFiles.All(file => File.Exists(Path.Combine(output, file))))
+        if (run.Resumes && RunDirectory.IsFinished(output))
         {
             notices.Publish(new Notice($"{output} is finished: it is not trained again"));
             return output;
