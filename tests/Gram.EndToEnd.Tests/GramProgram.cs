@@ -25,7 +25,8 @@ public static class GramProgram
     /// <summary>Starts a command, for a test that does something to it.</summary>
     public static Process Start(string workingDirectory, params string[] args)
     {
-        var start = new ProcessStartInfo("dotnet", [Program, .. args]) { WorkingDirectory = workingDirectory, RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
+        // A test run in the background ignores SIGINT, and so would its children.
+        var start = new ProcessStartInfo("env", ["--default-signal=INT", "dotnet", Program, .. args]) { WorkingDirectory = workingDirectory, RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
         foreach (var name in start.Environment.Keys.Where(name => name.StartsWith("GRAM_", StringComparison.Ordinal) && name != "GRAM_LIBTORCH").ToList()) start.Environment.Remove(name);
         start.Environment["GRAM_THREADS"] = "1"; // tiny models: threads would only wait for one another
         var process = Process.Start(start)!;

@@ -19,7 +19,7 @@ internal static class PpoReport
         {
             Line("win rate", $"{Of(wins.Judge)} by the judge{(wins.Gold is { } byGold ? $", {Of(byGold)} by gold score" : "")}, against the initial policy's greedy answers");
         }
-        Line("KL", $"{Number(Math.Round(result.Kl, 2) + 0.0, "0.00")} nats a response");
+        Line("KL", $"{Number(result.Kl, "0.00;-0.00;0.00")} nats a response");
         Line("steps", $"{result.Steps} in {Number(result.Seconds, "0")} s");
         foreach (var example in result.Examples)
         {

@@ -6,6 +6,7 @@ namespace Gram.Host.Progress;
 /// <summary>The metrics that a person sees while a run goes; files have all of them.</summary>
 internal static class ProgressColumns
 {
+    /// <summary>Formats of signed metrics have a third section: what rounds to 0 has no sign.</summary>
     private static readonly (string Metric, string Title, string Format)[] Columns =
     [
         ("loss", "loss", "0.0000"),
@@ -13,8 +14,8 @@ internal static class ProgressColumns
         ("eval_accuracy", "accuracy", "0.000"),
         ("learning_rate", "rate", "0.0e-0"),
         ("grad_norm", "grad norm", "0.00"),
-        ("objective/scores", "reward", "0.000"),
-        ("objective/kl", "KL", "0.00"),
+        ("objective/scores", "reward", "0.000;-0.000;0.000"),
+        ("objective/kl", "KL", "0.00;-0.00;0.00"),
         ("eval/win_rate_vs_initial", "win rate", "0.000"),
         ("eval/gold", "gold", "0.000"),
         ("tokens/response_len_mean", "length", "0.0"),

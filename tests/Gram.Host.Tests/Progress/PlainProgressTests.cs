@@ -11,9 +11,9 @@ public sealed class PlainProgressTests
         using var writer = new StringWriter();
         var progress = new PlainProgress(writer);
 
-        progress.Handle(new StepLogged("ppo", 10, 10, new Dictionary<string, double> { ["objective/kl"] = 1.234, ["objective/scores"] = 0.5, ["eval/gold"] = 0.75, ["val/ratio"] = 1 }));
+        progress.Handle(new StepLogged("ppo", 10, 10, new Dictionary<string, double> { ["objective/kl"] = -0.001, ["objective/scores"] = -0.5, ["eval/gold"] = 0.75, ["val/ratio"] = 1 }));
 
-        writer.ToString().TrimEnd().Should().Be("ppo 10/10  reward 0.500  KL 1.23  gold 0.750  left 0:00");
+        writer.ToString().TrimEnd().Should().Be("ppo 10/10  reward -0.500  KL 0.00  gold 0.750  left 0:00");
     }
 
     [Fact]
