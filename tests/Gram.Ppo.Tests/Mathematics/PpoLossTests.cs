@@ -1,4 +1,7 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
 using Gram.Models.Checkpoints;
+using Gram.Models.Scoring;
 using Gram.Ppo.Mathematics;
 using Gram.Ppo.Tests.Support;
 using TorchSharp;
@@ -103,5 +106,30 @@ public sealed class PpoLossTests : IDisposable
         Masked.Mean(Kl.K3(old, newLogProbs), mask).ShouldBeNear(Expected("k3"), ratioTolerance);
         newLogProbs.grad!.ShouldBeNear(file.Load("f64.grad_new_logprobs"), tolerance);
         values.grad!.ShouldBeNear(file.Load("f64.grad_values"), tolerance);
+    }
+
+    /// <summary>From logits on, at the temperature that sampled (TRL divides by temperature + 1e-7: hence the bounds).</summary>
+    [SkippableFact, Trait("Category", Goldens.Category)]
+    public void LearnerAtTemperature_Goldens_EqualTrlDownToTheLogits()
+    {
+        var json = Goldens.Json("rl", "ppo_loss", "ppo_loss.json").AsObject();
+        using var file = TensorStore.OpenFile(Goldens.PathOf("rl", "ppo_loss", "ppo_loss.safetensors"));
+        var (mask, advantages) = (file.Load("mask").to(ScalarType.Bool), file.Load("advantages"));
+        var targets = file.Load("tokens").masked_select(mask); // [valid tokens]
+        var cases = json.Select(property => Regex.Match(property.Key, @"^temperature_(?<t>.+)\.f64$")).Where(match => match.Success).Select(match => match.Groups["t"].Value).ToArray();
+        cases.Should().NotBeEmpty();
+        foreach (var temperature in cases)
+        {
+            var logits = file.Load("logits").requires_grad_();
+            var valid = TokenScorer.Score(logits[mask], targets, double.Parse(temperature, CultureInfo.InvariantCulture)).LogProbs;
+            var newLogProbs = zeros_like(advantages).masked_scatter(mask, valid);
+
+            var policy = PpoLoss.Policy(newLogProbs, file.Load($"temperature_{temperature}.old_logprobs"), advantages, mask, json["cliprange"]!.GetValue<double>(), targets.numel());
+            policy.Loss.backward();
+
+            newLogProbs.ShouldBeNear(Masked.Fill(file.Load($"temperature_{temperature}.f64.new_logprobs"), mask), 1e-5);
+            policy.Loss.ShouldBeNear(json[$"temperature_{temperature}.f64"]!["pg_loss"]!.GetValue<double>(), 3e-6);
+            logits.grad!.ShouldBeNear(file.Load($"temperature_{temperature}.f64.grad_logits"), 5e-6);
+        }
     }
 }
