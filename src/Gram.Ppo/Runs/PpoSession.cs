@@ -82,7 +82,7 @@ internal sealed class PpoSession : IDisposable
                 state.Load(RunDirectory.ReadState(checkpoint), checkpoint);
                 models.Check(checkpoint);
             }
-            directory = RunDirectory.Open(options.OutputDir, checkpoint, options.OverwriteOutputDir || (options.Resumes && checkpoint is null));
+            directory = RunDirectory.Open(options.OutputDir, checkpoint, options.OverwriteOutputDir || (options.Resumes && checkpoint is null), options.ModelNameOrPath);
             samples = directory.Guard(() => new SampleFile(directory.Path, directory.KeptStep));
             if (configYaml is not null) directory.WriteConfig(configYaml);
         }

@@ -76,7 +76,7 @@ public sealed class GramTrainer(GramTrainingOptions options, IPublisher<StepLogg
         TrainingObjective objective = options.GramLoss ? new LabelObjective(examples.LabelIds, options.GramLabelSmoothing) : new NextTokenObjective();
         var evaluator = new GramEvaluator(model, tokenizer, examples, objective, options.PerDeviceEvalBatchSize);
         var sampler = new EpochSampler(examples.Train.Count, options.PerDeviceTrainBatchSize * options.GradientAccumulationSteps, random.Fork());
-        using var run = RunDirectory.Open(options.OutputDir, resume, options.OverwriteOutputDir || findsNothing);
+        using var run = RunDirectory.Open(options.OutputDir, resume, options.OverwriteOutputDir || findsNothing, options.ModelNameOrPath);
         if (ConfigYaml is not null) run.WriteConfig(ConfigYaml);
         run.Guard(() => examples.WriteRecord(run.Path));
         notices.Publish(new Notice(

@@ -39,10 +39,12 @@ public sealed class RunDirectory : IDisposable
     /// <param name="path">The folder.</param>
     /// <param name="checkpoint">The checkpoint that the run goes on from, known to load; null: a new run.</param>
     /// <param name="overwrite">Whether an earlier run, of which the checkpoint is no part, may be removed.</param>
-    /// <exception cref="GramException">It cannot be written, or holds a run that may not be replaced.</exception>
-    public static RunDirectory Open(string path, string? checkpoint = null, bool overwrite = true)
+    /// <param name="model">The model that the run starts from, which must lie elsewhere: the final model would replace it.</param>
+    /// <exception cref="GramException">It cannot be written, is the model's own, or holds a run that may not be replaced.</exception>
+    public static RunDirectory Open(string path, string? checkpoint = null, bool overwrite = true, string? model = null)
     {
         path = System.IO.Path.GetFullPath(path);
+        if (model is not null && System.IO.Path.GetRelativePath(path, model) == ".") throw new GramException($"{path}: is the model that the run starts from; name another output_dir");
         var goesOn = checkpoint is not null && System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(checkpoint).TrimEnd('/', System.IO.Path.DirectorySeparatorChar)) == path.TrimEnd('/', System.IO.Path.DirectorySeparatorChar);
         var keptStep = goesOn ? GlobalStep(checkpoint!) : 0;
         if (!goesOn && !overwrite && HoldsRun(path))

@@ -24,6 +24,18 @@ public sealed class RunDirectoryTests : IDisposable
     }
 
     [Fact]
+    public void Open_FolderOfTheModelItself_IsRefusedAndLeftAsItIs()
+    {
+        Directory.CreateDirectory(Run);
+        File.WriteAllText(Path.Combine(Run, "model.safetensors"), "weights");
+
+        FluentActions.Invoking(() => RunDirectory.Open(Run, overwrite: true, model: Run + Path.DirectorySeparatorChar))
+            .Should().Throw<GramException>().WithMessage("*is the model that the run starts from*");
+
+        Directory.GetFiles(Run).Should().ContainSingle();
+    }
+
+    [Fact]
     public void SaveCheckpoint_HoldsStateHistoryAndWhatFillWrote()
     {
         using var run = RunDirectory.Open(Run);
