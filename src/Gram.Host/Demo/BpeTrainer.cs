@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.RegularExpressions;
 using Gram.Models;
+using Gram.Models.Tokenization;
 
 namespace Gram.Host.Demo;
 

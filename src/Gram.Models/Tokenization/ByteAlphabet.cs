@@ -3,10 +3,13 @@ using System.Text;
 namespace Gram.Models.Tokenization;
 
 /// <summary>GPT-2's alphabet: each byte is one printable character, so that a vocabulary of bytes can be written as text.</summary>
-internal static class ByteAlphabet
+public static class ByteAlphabet
 {
     private static readonly char[] Characters = BuildCharacters();
     private static readonly Dictionary<char, byte> Bytes = Characters.Select((character, value) => (character, value)).ToDictionary(pair => pair.character, pair => (byte)pair.value);
+
+    /// <summary>The character that stands for a byte.</summary>
+    public static char Letter(byte value) => Characters[value];
 
     /// <summary>A text's UTF-8 bytes as the vocabulary writes them.</summary>
     public static string Write(string text) =>
