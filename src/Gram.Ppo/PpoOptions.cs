@@ -1,6 +1,7 @@
 using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
 using System.Globalization;
+using Gram.Models.Checkpoints;
 using Gram.Models.Generation;
 using Gram.Training.Optimisation;
 using Gram.Training.Runs;
@@ -16,15 +17,15 @@ namespace Gram.Ppo;
 public sealed record PpoOptions : IValidatableObject
 {
     /// <summary>The policy: a Hugging Face directory.</summary>
-    [ConfigurationKeyName("model_name_or_path"), Description("policy to train: a Hugging Face directory")]
+    [ConfigurationKeyName("model_name_or_path"), Description("policy to train: a Hugging Face directory or hub id")]
     public string ModelNameOrPath { get; init; } = "";
 
     /// <summary>The reference policy; empty: the initial policy.</summary>
-    [ConfigurationKeyName("ref_model"), Description("reference policy of the KL term (default: the initial policy)")]
+    [ConfigurationKeyName("ref_model"), Description("reference policy of the KL term, a directory or hub id (default: the initial policy)")]
     public string? RefModel { get; init; }
 
     /// <summary>The judge: a GRAM checkpoint. The run is given a judge; this key is for whoever makes it.</summary>
-    [ConfigurationKeyName("reward_model"), Description("GRAM checkpoint that judges")]
+    [ConfigurationKeyName("reward_model"), Description("GRAM checkpoint that judges: a directory or hub id")]
     public string? RewardModel { get; init; }
 
     /// <summary>Training prompts: names in dataset_info.json, or a file. For whoever reads them.</summary>
@@ -267,6 +268,11 @@ public sealed record PpoOptions : IValidatableObject
     /// <summary>Checkpoints kept; null: all.</summary>
     [ConfigurationKeyName("save_total_limit"), Description("checkpoints kept (default: all)"), Range(1, int.MaxValue)]
     public int? SaveTotalLimit { get; init; }
+
+    /// <summary>Largest file of saved weights.</summary>
+    [ConfigurationKeyName("max_shard_size"), Description("largest file of saved weights: bytes, or for instance 5GB or 200MB; larger models are saved in shards")]
+    [RegularExpression(Shards.SizePattern, ErrorMessage = "max_shard_size must be a size such as 5GB, 200MB or a number of bytes")]
+    public string MaxShardSize { get; init; } = Shards.DefaultSize;
 
     /// <summary>Responses of one rollout.</summary>
     public int RolloutSize => PerDeviceTrainBatchSize * GradientAccumulationSteps * PpoBufferSize;

@@ -56,10 +56,11 @@ public sealed class ValueModel : IDisposable
     /// <summary>Writes the head (value_head.safetensors), and beside it a trunk of its own as a Hugging Face directory.</summary>
     /// <param name="directory">An existing directory.</param>
     /// <param name="weights">Others than its own by the same names (float32 masters).</param>
-    public void Save(string directory, IReadOnlyDictionary<string, Tensor>? weights = null)
+    /// <param name="maxShardSize">Largest file of the trunk's weights.</param>
+    public void Save(string directory, IReadOnlyDictionary<string, Tensor>? weights = null, string maxShardSize = Shards.DefaultSize)
     {
         weights ??= Parameters;
-        trunk?.Save(directory, trunk.Parameters.Keys.ToDictionary(name => name, name => weights.GetValueOrDefault(name) ?? trunk.Parameters[name]));
+        trunk?.Save(directory, weights: trunk.Parameters.Keys.ToDictionary(name => name, name => weights.GetValueOrDefault(name) ?? trunk.Parameters[name]), maxShardSize: maxShardSize);
         SafetensorsWriter.Write(Path.Combine(directory, HeadFile), [new(WeightName, weights[WeightName]), new(BiasName, weights[BiasName])]);
     }
 

@@ -22,13 +22,20 @@ public static class GramProgram
     /// <summary>Runs a command to its end.</summary>
     public static Task<ProgramRun> RunAsync(string workingDirectory, params string[] args) => FinishAsync(Start(workingDirectory, args));
 
+    /// <summary>Runs a command to its end with variables of its own.</summary>
+    public static Task<ProgramRun> RunAsync(string workingDirectory, IReadOnlyDictionary<string, string> environment, params string[] args) => FinishAsync(Start(workingDirectory, environment, args));
+
     /// <summary>Starts a command, for a test that does something to it.</summary>
-    public static Process Start(string workingDirectory, params string[] args)
+    public static Process Start(string workingDirectory, params string[] args) => Start(workingDirectory, new Dictionary<string, string>(), args);
+
+    private static Process Start(string workingDirectory, IReadOnlyDictionary<string, string> environment, string[] args)
     {
         // A test run in the background ignores SIGINT, and so would its children.
         var start = new ProcessStartInfo("env", ["--default-signal=INT", "dotnet", Program, .. args]) { WorkingDirectory = workingDirectory, RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
         foreach (var name in start.Environment.Keys.Where(name => name.StartsWith("GRAM_", StringComparison.Ordinal) && name != "GRAM_LIBTORCH").ToList()) start.Environment.Remove(name);
         start.Environment["GRAM_THREADS"] = "1"; // tiny models: threads would only wait for one another
+        start.Environment["HF_HUB_OFFLINE"] = "1"; // a name that is no directory must not leave this machine
+        foreach (var (name, value) in environment) start.Environment[name] = value;
         var process = Process.Start(start)!;
         process.StandardInput.Close();
         return process;

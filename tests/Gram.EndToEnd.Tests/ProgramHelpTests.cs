@@ -37,7 +37,11 @@ public sealed class ProgramHelpTests(TinyModels tiny)
         run.ExitCode.Should().Be(0);
         run.Json["engine"]!["version"]!.GetValue<string>().Should().StartWith("2.10");
         run.Json["devices"]!.AsArray().Select(device => device!.GetValue<string>()).Should().Contain("cpu");
-        run.Json["dtypes"]!["float32"]!["gemm_gflops"]!.GetValue<double>().Should().BeGreaterThan(0);
+        foreach (var dtype in (string[])["float32", "bfloat16"])
+        {
+            run.Json["dtypes"]![dtype]!["scoring_gflops"]!.GetValue<double>().Should().BeGreaterThan(0);
+            run.Json["dtypes"]![dtype]!["decoding_gflops"]!.GetValue<double>().Should().BeGreaterThan(0);
+        }
     }
 
     [Fact]

@@ -41,6 +41,10 @@ public sealed class BadInputTests : IDisposable
         ShouldFail(test.Options() with { Truncation = truncation }, TestRun.Prompts, "truncation must be keep, mask or 'penalty c'*");
 
     [Fact]
+    public Task Run_ShardSizeThatIsNone_SaysHowToWriteOne() =>
+        ShouldFail(test.Options() with { MaxShardSize = "5 gigabytes" }, TestRun.Prompts, "max_shard_size must be a size such as 5GB*");
+
+    [Fact]
     public Task Run_MomentThatNeverDecays_IsRefused() => ShouldFail(test.Options() with { AdamBeta1 = 1 }, TestRun.Prompts, "*AdamBeta1*");
 
     [Fact]

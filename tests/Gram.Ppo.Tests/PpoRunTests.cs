@@ -111,9 +111,10 @@ public sealed class PpoRunTests
     {
         using var test = new TestRun();
 
-        var result = await test.Run(test.Options()).RunAsync();
+        var result = await test.Run(test.Options() with { MaxShardSize = "5KB" }).RunAsync();
 
         result.Model.Should().Be(test.Output("run"));
+        foreach (var folder in (string[])[result.Model, Path.Combine(result.Model, "value_model")]) File.Exists(Path.Combine(folder, "model.safetensors.index.json")).Should().BeTrue(folder);
         using var model = CausalLM.Load(result.Model);
         Tokenizer.Load(result.Model).Encode("a b").Should().Equal(2, 1, 3);
         new Models.Generation.Generator(model, [TinyPolicy.End], TinyPolicy.End)

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Text.Json.Serialization;
+using Gram.Models.Native;
 
 namespace Gram.Host.Bench;
 
@@ -24,12 +25,5 @@ public sealed record BenchReport(
     [property: JsonPropertyName("figures")] IReadOnlyList<BenchFigure> Figures)
 {
     /// <summary>This machine, in words.</summary>
-    public static string DescribeMachine()
-    {
-        const string cpuInfo = "/proc/cpuinfo";
-        var model = File.Exists(cpuInfo)
-            ? File.ReadLines(cpuInfo).FirstOrDefault(line => line.StartsWith("model name", StringComparison.Ordinal))?.Split(':', 2)[1].Trim()
-            : null;
-        return $"{model ?? RuntimeInformation.ProcessArchitecture.ToString()}, {TorchSharp.torch.get_num_threads()} threads, {RuntimeInformation.OSDescription}";
-    }
+    public static string DescribeMachine() => $"{Processor.Name}, {TorchSharp.torch.get_num_threads()} threads, {RuntimeInformation.OSDescription}";
 }

@@ -1,7 +1,6 @@
 using Gram.Models;
 using Gram.Models.Checkpoints;
 using Gram.Models.Tokenization;
-using Gram.Models.Transformer;
 using Gram.Reward.Judging;
 
 namespace Gram.Host.Bench;
@@ -15,14 +14,15 @@ internal static class JudgeSpeed
 
     /// <summary>Pairs a second; the floor is the arithmetic left once no common beginning of two prompts is computed twice.</summary>
     /// <exception cref="GramException">The model cannot judge: no known template, or a label that is not one token.</exception>
-    public static Measurement Measure(CausalLM model, string directory, Func<Action, double> seconds)
+    public static Measurement Measure(BenchSubject subject)
     {
-        var judge = new GramJudge(model, Tokenizer.Load(directory), GramConfig.Read(directory));
+        var model = subject.Model;
+        var judge = new GramJudge(model, Tokenizer.Load(subject.Directory), GramConfig.Read(subject.Directory));
         var random = new RandomSource(11);
         AnswerPair[] pairs = [.. Enumerable.Range(0, Questions).Select(_ => new AnswerPair(Text(QuestionWords), Text(AnswerWords), Text(AnswerWords)))];
-        var time = seconds(() => judge.ScoreAsync(pairs).AsTask().GetAwaiter().GetResult());
+        var seconds = subject.BestOf(3, () => judge.ScoreAsync(pairs).AsTask().GetAwaiter().GetResult());
         var work = Work(model.Config, [.. pairs.SelectMany(pair => new[] { judge.PromptIds(pair.Question, pair.AnswerA, pair.AnswerB), judge.PromptIds(pair.Question, pair.AnswerB, pair.AnswerA) })]);
-        return new Measurement(pairs.Length, "pairs/s", time, floors => work / floors.Gemm(model.DType));
+        return new Measurement(pairs.Length, "pairs/s", seconds, floors => work / floors.Gemm(model.DType));
 
         string Text(int words) => string.Join(' ', Enumerable.Range(0, words).Select(_ => Words[random.Next(Words.Length)]));
     }

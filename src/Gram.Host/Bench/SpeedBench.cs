@@ -1,140 +1,66 @@
-using System.Diagnostics;
 using Gram.Models;
-using Gram.Models.Generation;
-using Gram.Models.Scoring;
 using Gram.Models.Transformer;
-using Gram.Training.Optimisation;
-using TorchSharp;
-using Generator = Gram.Models.Generation.Generator;
 using static TorchSharp.torch;
 
 namespace Gram.Host.Bench;
 
-/// <summary>Speeds of decoding, prefill, training, the optimiser and judging on one model, each as a share of the machine's floor.</summary>
+/// <summary>Speeds of loading, decoding, prefill, training, the optimiser and judging on one model, each as a share of the machine's floor.</summary>
 /// <param name="modelDirectory">A Hugging Face directory.</param>
 /// <param name="device">Where it runs.</param>
-public sealed class SpeedBench(string modelDirectory, Device device)
+/// <param name="note">Told what is measured next, and what was left out or cut short.</param>
+public sealed class SpeedBench(string modelDirectory, Device device, Action<string> note)
 {
-    private static readonly ScalarType[] DTypes = [ScalarType.BFloat16, ScalarType.Float32];
+    private const double FigureBudget = 60;
 
-    /// <summary>Measures everything; <paramref name="note"/> is told what comes next.</summary>
-    public BenchReport Run(Action<string> note, CancellationToken cancellationToken = default)
+    private static readonly Figure[] Figures = [.. Of(ScalarType.BFloat16, "bf16"), .. Of(ScalarType.Float32, "f32")];
+
+    /// <summary>Names of all figures, in the order in which they are measured.</summary>
+    public static IReadOnlyList<string> Names { get; } = [.. Figures.Select(figure => figure.Name)];
+
+    /// <summary>How the machine's floors are measured.</summary>
+    internal Func<MachineFloors> Floors { get; init; } = () => MachineFloors.Measure(device, note);
+
+    /// <summary>Measures the floors and these figures (none named = all).</summary>
+    public BenchReport Run(IReadOnlyCollection<string> names, CancellationToken cancellationToken = default)
     {
-        note("floors");
-        var floors = MachineFloors.Measure(device);
+        note("measuring floors");
+        var floors = Floors();
+        var runs = new BestOf(FigureBudget, note);
         List<(string Name, Measurement Measurement)> measurements = [];
-        foreach (var dtype in DTypes)
+        foreach (var figures in Figures.Where(figure => names.Count == 0 || names.Contains(figure.Name)).GroupBy(figure => figure.DType))
         {
-            using var model = CausalLM.Load(modelDirectory, dtype, device);
-            var suffix = dtype == ScalarType.BFloat16 ? "bf16" : "f32";
-            foreach (var rows in (int[])[1, 32]) Add($"decode_b{rows}_{suffix}", () => Decode(model, rows));
-            Add($"prefill_512_{suffix}", () => Prefill(model, 512));
-            Add($"train_4x256_{suffix}", () => Train(model, 4, 256));
-            if (dtype == ScalarType.Float32) Add("optimizer_f32", () => Optimizer(model));
-            try
+            using var model = CausalLM.Load(modelDirectory, figures.Key, device);
+            foreach (var (name, _, measure) in figures)
             {
-                Add($"judge_pairs_{suffix}", () => JudgeSpeed.Measure(model, modelDirectory, action => Best(3, () => Seconds(device, action))));
-            }
-            catch (GramException problem)
-            {
-                note($"judge_pairs_{suffix} is left out: {problem.Message}");
+                note($"measuring {name}");
+                var subject = new BenchSubject(model, modelDirectory, (repeats, run) => runs.Seconds(name, warmups: 1, repeats, run, cancellationToken));
+                try
+                {
+                    measurements.Add((name, measure(subject)));
+                }
+                catch (GramException problem)
+                {
+                    note($"{name} is left out: {problem.Message}");
+                }
             }
         }
-        note("floors again");
-        floors = floors.Max(MachineFloors.Measure(device));
+        note("measuring floors again");
+        floors = floors.Max(Floors());
         return new BenchReport(BenchReport.DescribeMachine(), floors, [.. measurements.Select(entry => entry.Measurement.Against(entry.Name, floors))]);
-
-        void Add(string name, Func<Measurement> measure)
-        {
-            cancellationToken.ThrowIfCancellationRequested();
-            note(name);
-            measurements.Add((name, measure()));
-        }
     }
 
-    /// <summary>Seconds of an action, with the device's queue drained.</summary>
-    internal static double Seconds(Device device, Action action)
+    private static IEnumerable<Figure> Of(ScalarType dtype, string suffix)
     {
-        if (device.type == DeviceType.CUDA) cuda.synchronize(device);
-        var start = Stopwatch.GetTimestamp();
-        action();
-        if (device.type == DeviceType.CUDA) cuda.synchronize(device);
-        return Stopwatch.GetElapsedTime(start).TotalSeconds;
+        if (dtype == ScalarType.BFloat16) yield return new($"load_peak_{suffix}", dtype, LoadSpeed.Peak); // first: memory that others gave back would be taken again
+        yield return new($"load_{suffix}", dtype, LoadSpeed.Time);
+        yield return new($"decode_b1_{suffix}", dtype, subject => DecodeSpeed.Measure(subject, rows: 1));
+        yield return new($"decode_b32_{suffix}", dtype, subject => DecodeSpeed.Measure(subject, rows: 32));
+        yield return new($"prefill_512_{suffix}", dtype, subject => PrefillSpeed.Measure(subject, tokens: 512));
+        yield return new($"train_4x256_{suffix}", dtype, subject => TrainingSpeed.Gradients(subject, rows: 4, tokens: 256));
+        if (dtype == ScalarType.Float32) yield return new($"optimizer_{suffix}", dtype, TrainingSpeed.Optimizer);
+        yield return new($"judge_pairs_{suffix}", dtype, JudgeSpeed.Measure);
     }
 
-    /// <summary>Samples 64 tokens after the first of 32-token prompts, all of the generator's work included but the prefill.</summary>
-    private Measurement Decode(CausalLM model, int rows)
-    {
-        const int prompt = 32, steps = 64;
-        var prompts = Enumerable.Range(0, rows).Select(row => Tokens(model, prompt, row)).ToArray();
-        var generator = new Generator(model, endTokens: [], padToken: 0);
-        double Time(int newTokens) => Seconds(device, () => generator.Generate(prompts, new SamplingOptions { MaxNewTokens = newTokens }, greedy: false, samples: 1, new RandomSource(11), maxRows: rows));
-        Time(4);
-        var seconds = Best(3, () => Time(steps + 1)) - Best(3, () => Time(1));
-        var work = new ModelWork(model.Config);
-        var step = work.Forward(rows, rows, rows * (prompt + steps / 2.0));
-        var (bytes, dtype) = (ModelWork.DecodeBytes(model), model.DType);
-        return new Measurement(rows * steps, "tokens/s", seconds, floors => steps * Math.Max(bytes / (1e9 * floors.ReadGbps), step / floors.Gemm(dtype)));
-    }
-
-    /// <summary>One prompt into a cache, and the logits of its last token.</summary>
-    private Measurement Prefill(CausalLM model, int tokens)
-    {
-        using var noGrad = no_grad();
-        using var scope = NewDisposeScope();
-        var ids = tensor(Tokens(model, tokens, 0).Select(id => (long)id).ToArray(), [1, tokens], device: device);
-        var seconds = Best(5, () => Seconds(device, () =>
-        {
-            using var step = NewDisposeScope();
-            using var cache = model.NewCache(1, tokens);
-            model.Logits(model.Hidden(ids, null, cache).select(1, tokens - 1), packed: true);
-        }));
-        var work = new ModelWork(model.Config).Forward(tokens, 1, ModelWork.Causal(1, tokens));
-        return new Measurement(tokens, "tokens/s", seconds, floors => work / floors.Gemm(model.DType));
-    }
-
-    /// <summary>Forward and backward of the next-token loss on every position, as in training; a training step is three forwards.</summary>
-    private Measurement Train(CausalLM model, int rows, int tokens)
-    {
-        using var batch = new SequenceBatch(
-            [.. Enumerable.Range(0, rows).Select(row => Tokens(model, 1, row))],
-            [.. Enumerable.Range(0, rows).Select(row => Tokens(model, tokens - 1, row + rows))], padToken: 0, device: device);
-        model.SetTrainable(true);
-        var seconds = Best(3, () => Seconds(device, () =>
-        {
-            using var step = NewDisposeScope();
-            TokenScorer.Score(model, batch, temperature: 1).LogProbs.mean().neg().backward();
-            foreach (var parameter in model.Parameters.Values) parameter.grad = null;
-        }));
-        model.SetTrainable(false);
-        var work = 3 * new ModelWork(model.Config).Forward(rows * tokens, rows * (tokens - 1), ModelWork.Causal(rows, tokens));
-        return new Measurement(rows * tokens, "tokens/s", seconds, floors => work / floors.Gemm(model.DType));
-    }
-
-    /// <summary>One step on float32 weights. It must read weights, gradients and both moments, and write all but the gradients: 28 bytes a parameter.</summary>
-    private Measurement Optimizer(CausalLM model)
-    {
-        using var scope = NewDisposeScope();
-        using var optimizer = new AdamW(model.Parameters, new AdamWOptions { MaxGradNorm = 0 });
-        var seconds = Best(5, () =>
-        {
-            foreach (var parameter in model.Parameters.Values) parameter.grad = ones_like(parameter) * 1e-3;
-            optimizer.Accumulate();
-            return Seconds(device, () => optimizer.Step(0));
-        });
-        var parameters = model.Parameters.Values.Sum(parameter => parameter.numel());
-        return new Measurement(1, "steps/s", seconds, floors => 28.0 * parameters / (1e9 * floors.CopyGbps));
-    }
-
-    private static int[] Tokens(CausalLM model, int count, int seed)
-    {
-        var random = new RandomSource((ulong)seed);
-        return [.. Enumerable.Range(0, count).Select(_ => random.Next(model.Config.VocabSize))];
-    }
-
-    private static double Best(int repeats, Func<double> seconds)
-    {
-        seconds(); // warms caches, packed weights and the allocator
-        return Enumerable.Range(0, repeats).Min(_ => seconds());
-    }
+    /// <summary>A speed that can be measured, on a model of its dtype.</summary>
+    private sealed record Figure(string Name, ScalarType DType, Func<BenchSubject, Measurement> Measure);
 }

@@ -31,7 +31,7 @@ internal sealed record AlignOptions
         typeof(GramTrainingOptions), prefix,
         "model_name_or_path", "dataset", "eval_dataset", "dataset_dir", "output_dir", "overwrite_output_dir", "resume_from_checkpoint", "seed", "gram_loss");
 
-    [ConfigurationKeyName("judge_model"), Description("the model that becomes the judge (default: the policy)")]
+    [ConfigurationKeyName("judge_model"), Description("the model that becomes the judge, a directory or hub id (default: the policy)")]
     public string? JudgeModel { get; init; }
 
     [ConfigurationKeyName("judge_dataset"), Required, Description("raw pairs that the judge is trained on: names in dataset_info.json, files, or demo")]
@@ -43,20 +43,22 @@ internal sealed record AlignOptions
 
 /// <summary>Trains GRAM from raw pairs, both stages, then runs PPO with it: two stages of one process, joined by a pipe.</summary>
 internal sealed class AlignJob(
-    AlignOptions align, PpoOptions ppo, RunOptions run, Settings settings, Engine engine, PpoEvents events, IPublisher<StepLogged> steps, IPublisher<Notice> notices) : IJob
+    AlignOptions align, PpoOptions ppo, RunOptions run, Settings settings, Engine engine, ModelFinder models, PpoEvents events, IPublisher<StepLogged> steps, IPublisher<Notice> notices) : IJob
 {
     private GramTrainingResult? judgeResult;
 
     public async Task<JobResult> RunAsync(CancellationToken cancellationToken)
     {
         var task = PromptTask.Of(ppo, notices);
-        task.Check(ppo); // now, not after the judge's training
+        var found = await models.FindAsync(ppo, cancellationToken);
+        var judgeModel = align.JudgeModel is { } name ? await models.PolicyAsync(name, cancellationToken) : found.ModelNameOrPath;
+        task.Check(found); // now, not after the judge's training
         var judges = new Pipe<GramJudge>(capacity: 1);
-        var training = TrainJudgeAsync(judges, cancellationToken);
+        var training = TrainJudgeAsync(judgeModel, judges, cancellationToken);
         PpoResult? result = null;
         await foreach (var judge in judges.ReadAllAsync(cancellationToken))
         {
-            using (judge) result = await task.Run(ppo, judge, engine, settings, events).RunAsync(cancellationToken);
+            using (judge) result = await task.Run(found, judge, engine, settings, events).RunAsync(cancellationToken);
         }
         await training;
         var json = PpoReport.Json(result!);
@@ -70,13 +72,13 @@ internal sealed class AlignJob(
     }
 
     /// <summary>Trains both stages and hands the judge over; whoever reads it owns it.</summary>
-    private async Task TrainJudgeAsync(Pipe<GramJudge> judges, CancellationToken cancellationToken)
+    private async Task TrainJudgeAsync(string model, Pipe<GramJudge> judges, CancellationToken cancellationToken)
     {
         try
         {
-            var first = await TrainAsync(Stage(AlignOptions.Stage1) with { GramLoss = false, EvalDataset = [] }, DemoName.Policy(align.JudgeModel ?? ppo.ModelNameOrPath), "judge-stage1", cancellationToken);
+            var first = await TrainAsync(Stage(AlignOptions.Stage1) with { GramLoss = false, EvalDataset = [] }, model, "judge-stage1", cancellationToken);
             var second = await TrainAsync(Stage(AlignOptions.Stage2) with { GramLoss = true }, first, "judge", cancellationToken);
-            var judge = GramJudge.Load(second, engine.DType, engine.Device);
+            var judge = GramJudge.Load(second, engine.TrainingDType, engine.Device);
             try
             {
                 await judges.WriteAsync(judge, cancellationToken);

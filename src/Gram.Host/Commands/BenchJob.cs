@@ -1,3 +1,5 @@
+using System.ComponentModel;
+using System.ComponentModel.DataAnnotations;
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
@@ -5,34 +7,42 @@ using System.Text.Json.Nodes;
 using Gram.Host.Bench;
 using Gram.Host.Configuration;
 using Gram.Host.Hosting;
+using Gram.Models.Speed;
 using Gram.Pipes.Events;
 using Gram.Training.Runs;
 using Microsoft.Extensions.Configuration;
-using System.ComponentModel;
 
 namespace Gram.Host.Commands;
 
 /// <summary>Keys of <c>bench</c> alone.</summary>
 internal sealed record BenchOptions
 {
-    [ConfigurationKeyName("model_name_or_path"), Description("the model to measure: a Hugging Face directory, or demo for the embedded policy")]
+    [ConfigurationKeyName("model_name_or_path"), Description("the model to measure: a Hugging Face directory or hub id, or demo for the embedded policy")]
     public string ModelNameOrPath { get; init; } = DemoName.Text;
+
+    [ConfigurationKeyName("figures"), FigureNames, Description("the speeds to measure; none named = all")]
+    public IReadOnlyList<string> Figures { get; init; } = [];
 }
 
+/// <summary>Accepts the names of figures.</summary>
+internal sealed class FigureNamesAttribute() : AllowedValuesAttribute([.. SpeedBench.Names]);
+
 /// <summary>This machine's floors, and the speeds as a share of them.</summary>
-internal sealed class BenchJob(BenchOptions options, Engine engine, IPublisher<Notice> notices) : IJob
+internal sealed class BenchJob(BenchOptions options, Engine engine, ModelFinder models, IPublisher<Notice> notices) : IJob
 {
-    public Task<JobResult> RunAsync(CancellationToken cancellationToken)
+    public async Task<JobResult> RunAsync(CancellationToken cancellationToken)
     {
-        var report = new SpeedBench(DemoName.Policy(options.ModelNameOrPath), engine.Device).Run(note => notices.Publish(new Notice($"measuring {note}")), cancellationToken);
-        return Task.FromResult(new JobResult((JsonObject)JsonSerializer.SerializeToNode(report)!, Text(report)));
+        var directory = await models.PolicyAsync(options.ModelNameOrPath, cancellationToken);
+        var report = new SpeedBench(directory, engine.Device, note => notices.Publish(new Notice(note))).Run(options.Figures, cancellationToken);
+        return new JobResult((JsonObject)JsonSerializer.SerializeToNode(report)!, Text(report, engine.DTypes));
     }
 
-    private static string Text(BenchReport report)
+    private static string Text(BenchReport report, DTypeChoice choice)
     {
         var text = new StringBuilder();
         text.AppendLine(report.Machine).AppendLine();
-        text.AppendLine(CultureInfo.InvariantCulture, $"floors: gemm {report.Floors.GemmF32Gflops:0} GFLOP/s float32, {report.Floors.GemmBf16Gflops:0} bfloat16; read {report.Floors.ReadGbps:0.0} GB/s, copy {report.Floors.CopyGbps:0.0}").AppendLine();
+        text.AppendLine(CultureInfo.InvariantCulture, $"floors: gemm {report.Floors.GemmF32Gflops:0} GFLOP/s float32, {report.Floors.GemmBf16Gflops:0} bfloat16; read {report.Floors.ReadGbps:0.0} GB/s, copy {report.Floors.CopyGbps:0.0}");
+        text.AppendLine($"dtype auto: {DTypeText.Choice(choice)}").AppendLine();
         foreach (var figure in report.Figures)
         {
             text.AppendLine(CultureInfo.InvariantCulture, $"{figure.Name,-20} {figure.Value,12:0.0} {figure.Unit,-10} {figure.Share,6:0.0%} of its floor");

@@ -9,6 +9,7 @@ using Gram.BestOfN;
 using Gram.Host.Configuration;
 using Gram.Host.Demo;
 using Gram.Host.Hosting;
+using Gram.Models.Speed;
 using Gram.Models;
 using Gram.Models.Generation;
 using Gram.Pipes.Events;
@@ -48,15 +49,16 @@ internal sealed record BestOfNOptions : IValidatableObject
 /// <summary>Generates n answers for each prompt, and picks the best by tournament, for several n.</summary>
 internal sealed class BestOfNJob(
     BestOfNOptions options, TournamentOptions tournament, JudgeOptions judging, ModelOptions model, SamplingOptions sampling, CommonOptions common,
-    Engine engine, IPublisher<StepLogged> steps, IPublisher<Notice> notices) : IJob
+    Engine engine, ModelFinder models, IPublisher<StepLogged> steps, IPublisher<Notice> notices) : IJob
 {
     public async Task<JobResult> RunAsync(CancellationToken cancellationToken)
     {
         var clock = Stopwatch.StartNew();
         var output = options.Output is null && common.OutputDir is null ? null : OutputFile.Choose(options.Output, "ranked.jsonl", common);
         var (prompts, gold) = Prompts();
-        using var policy = new TextModel(model, engine);
-        using var judge = GramJudge.Load(DemoName.Judge(judging.RewardModel), engine.DType, engine.Device);
+        var (policyDirectory, judgeDirectory) = (await models.PolicyAsync(model.ModelNameOrPath, cancellationToken), await models.JudgeAsync(judging.RewardModel, cancellationToken));
+        using var policy = new TextModel(policyDirectory, model, engine);
+        using var judge = GramJudge.Load(judgeDirectory, engine.InferenceDType(Workload.Scoring), engine.Device);
 
         notices.Publish(new Notice($"generating {options.N.Max()} answers to each of {prompts.Count} prompts"));
         var groups = policy.Generate(prompts, sampling, greedy: true, options.N.Max(), new RandomSource(common.Seed), steps, cancellationToken);

@@ -13,21 +13,21 @@ internal static class CommandTable
     public static IReadOnlyList<Command> All { get; } =
     [
         new("ppo", "PPO with a GRAM judge; without arguments, the embedded help desk.", "gram ppo --max_steps 20 --seed 7",
-            typeof(PpoJob), typeof(PpoOptions), typeof(RunOptions)) { RunsBare = true, Trains = true, RunFolder = "runs/ppo", Preset = DemoPreset.Ppo },
+            typeof(PpoJob), typeof(PpoOptions), typeof(RevisionOptions), typeof(RunOptions)) { RunsBare = true, Trains = true, RunFolder = "runs/ppo", Preset = DemoPreset.Ppo },
         new("train", "Trains a GRAM judge, stage 1 or (gram_loss: true) stage 2, from a LLaMA-Factory YAML.", "gram train configs/train_gram_sst2.yaml --output_dir runs/judge",
-            typeof(TrainJob), typeof(GramTrainingOptions), typeof(RunOptions)) { Trains = true, RunFolder = "runs/train" },
+            typeof(TrainJob), typeof(GramTrainingOptions), typeof(RevisionOptions), typeof(RunOptions)) { Trains = true, RunFolder = "runs/train" },
         new("align", "Trains GRAM from raw pairs, then PPO with it, in one process; without arguments, the embedded help desk.", "gram align --seed 7",
-            typeof(AlignJob), typeof(PpoOptions), typeof(RunOptions), typeof(AlignOptions), AlignOptions.Stage(AlignOptions.Stage1), AlignOptions.Stage(AlignOptions.Stage2)) { RunsBare = true, Trains = true, RunFolder = "runs/align", Preset = DemoPreset.Align },
+            typeof(AlignJob), typeof(PpoOptions), typeof(RevisionOptions), typeof(RunOptions), typeof(AlignOptions), AlignOptions.Stage(AlignOptions.Stage1), AlignOptions.Stage(AlignOptions.Stage2)) { RunsBare = true, Trains = true, RunFolder = "runs/align", Preset = DemoPreset.Align },
         new("generate", "Generates n responses for each prompt, greedy or sampled.", "gram generate --model runs/ppo --prompt \"My router is broken.\"",
-            typeof(GenerateJob), typeof(ModelOptions), typeof(PromptOptions), typeof(GenerateOptions), typeof(SamplingOptions)),
+            typeof(GenerateJob), typeof(ModelOptions), typeof(RevisionOptions), typeof(PromptOptions), typeof(GenerateOptions), typeof(SamplingOptions)),
         new("judge", "Scores pairs of answers, both orders.", "gram judge --reward_model runs/judge --input pairs.jsonl --output scored.jsonl",
             typeof(JudgeJob), typeof(JudgeOptions), typeof(RowFileOptions)),
         new("rerank", "Ranks given generations.", "gram rerank --reward_model runs/judge --input generations.jsonl --output ranked.jsonl",
             typeof(RerankJob), typeof(JudgeOptions), typeof(RowFileOptions), typeof(TournamentOptions)),
         new("best-of-n", "Generates n answers, then picks the best; without arguments, the embedded help desk.", "gram best-of-n --n 1,4,16",
-            typeof(BestOfNJob), typeof(ModelOptions), typeof(JudgeOptions), typeof(BestOfNOptions), typeof(TournamentOptions), typeof(SamplingOptions)) { RunsBare = true, Preset = DemoPreset.BestOfN },
+            typeof(BestOfNJob), typeof(ModelOptions), typeof(RevisionOptions), typeof(JudgeOptions), typeof(BestOfNOptions), typeof(TournamentOptions), typeof(SamplingOptions)) { RunsBare = true, Preset = DemoPreset.BestOfN },
         new("demo build", "Makes the embedded help desk's policy and judge again, from nothing.", "gram demo build --output_dir runs/demo-build", typeof(DemoBuildJob)) { RunsBare = true, RunFolder = "runs/demo-build" },
-        new("bench", "Measures this machine's floors, and the speeds as a share of them.", "gram bench --model path/to/model", typeof(BenchJob), typeof(BenchOptions)) { RunsBare = true },
+        new("bench", "Measures this machine's floors, and the speeds as a share of them.", "gram bench --model Qwen/Qwen3-0.6B", typeof(BenchJob), typeof(BenchOptions), typeof(RevisionOptions)) { RunsBare = true },
         new("doctor", "Says what engine, devices, dtypes and versions there are, and what can and cannot run here, and why.", "gram doctor", typeof(DoctorJob)) { RunsBare = true },
     ];
 

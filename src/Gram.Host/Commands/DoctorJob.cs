@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json.Nodes;
@@ -13,8 +12,6 @@ namespace Gram.Host.Commands;
 /// <summary>Says what engine, devices, dtypes and versions there are, and what can and cannot run here, and why.</summary>
 internal sealed class DoctorJob(CommonOptions options) : IJob
 {
-    private const int Rows = 1024, Width = 1536;
-
     public Task<JobResult> RunAsync(CancellationToken cancellationToken)
     {
         var json = new JsonObject
@@ -74,25 +71,16 @@ internal sealed class DoctorJob(CommonOptions options) : IJob
         json["devices"] = devices;
         json["device"] = engine.Device.ToString();
 
-        var speeds = new JsonObject();
-        foreach (var (name, dtype) in new[] { ("float32", ScalarType.Float32), ("bfloat16", ScalarType.BFloat16) })
+        notes.Add($"ppo, train, align, generate, judge, rerank and best-of-n run here; what trains computes in {DTypeText.Name(engine.TrainingDType)} unless --dtype says otherwise");
+        try
         {
-            speeds[name] = Gflops(dtype, engine.Device) is { } gflops ? new JsonObject { ["gemm_gflops"] = Math.Round(gflops) } : "does not work";
+            json["dtypes"] = DTypeText.Json(engine.DTypes.Rates);
+            notes.Add($"without --dtype, {DTypeText.Choice(engine.DTypes)}");
         }
-        json["dtypes"] = speeds;
-
-        notes.Add("ppo, train, align, generate, judge, rerank and best-of-n run here, in float32");
-        if (speeds["bfloat16"]?["gemm_gflops"] is not { } bf16)
+        catch (ExternalException)
         {
+            json["dtypes"] = "float32";
             notes.Add($"bfloat16 does not run on {engine.Device}: use --dtype float32");
-        }
-        else if ((double)bf16! < (double)speeds["float32"]!["gemm_gflops"]!)
-        {
-            notes.Add("bfloat16 runs, slower than float32: this processor has no instructions for it");
-        }
-        else
-        {
-            notes.Add("bfloat16 runs, and is the faster one");
         }
         if (!engine.Info.CudaAvailable)
         {
@@ -101,29 +89,6 @@ internal sealed class DoctorJob(CommonOptions options) : IJob
                 : "no CUDA: libtorch finds no device or no driver");
         }
         if (engine.Info.Patched) notes.Add("LibTorchSharp asks for a newer libstdc++ than this system's: a patched copy is used, nothing is missing");
-    }
-
-    private static double? Gflops(ScalarType dtype, Device device)
-    {
-        using var scope = NewDisposeScope();
-        try
-        {
-            var a = ones(Rows, Width, dtype: dtype, device: device);
-            var b = ones(Width, Width, dtype: dtype, device: device);
-            var best = double.MaxValue;
-            for (var i = 0; i < 6; i++)
-            {
-                var clock = Stopwatch.StartNew();
-                using var c = a.matmul(b);
-                c[0, 0].ToDouble(); // waits for the device
-                best = Math.Min(best, clock.Elapsed.TotalSeconds);
-            }
-            return 2.0 * Rows * Width * Width / best / 1e9;
-        }
-        catch (ExternalException)
-        {
-            return null;
-        }
     }
 
     private static string Text(JsonObject json)

@@ -31,13 +31,13 @@ internal sealed record GenerateOptions : IValidatableObject
 }
 
 /// <summary>n responses for each prompt, greedy or sampled.</summary>
-internal sealed class GenerateJob(GenerateOptions options, PromptOptions input, ModelOptions model, SamplingOptions sampling, CommonOptions common, Engine engine, IPublisher<StepLogged> steps) : IJob
+internal sealed class GenerateJob(GenerateOptions options, PromptOptions input, ModelOptions model, SamplingOptions sampling, CommonOptions common, Engine engine, ModelFinder models, IPublisher<StepLogged> steps) : IJob
 {
-    public Task<JobResult> RunAsync(CancellationToken cancellationToken)
+    public async Task<JobResult> RunAsync(CancellationToken cancellationToken)
     {
         var output = input.Prompt is not null && input.Output is null ? null : OutputFile.Choose(input.Output, "generations.jsonl", common);
         var prompts = PromptReader.Read(input);
-        using var policy = new TextModel(model, engine);
+        using var policy = new TextModel(await models.PolicyAsync(model.ModelNameOrPath, cancellationToken), model, engine);
         var clock = Stopwatch.StartNew();
         var groups = policy.Generate(prompts, sampling, greedy: !options.Samples, options.Samples ? options.N : 0, new RandomSource(common.Seed), steps, cancellationToken);
         var seconds = clock.Elapsed.TotalSeconds;
@@ -56,10 +56,10 @@ internal sealed class GenerateJob(GenerateOptions options, PromptOptions input, 
         if (output is null || (output == "-" && common.Json))
         {
             json["generations"] = new JsonArray([.. rows]);
-            return Task.FromResult(new JobResult(json, string.Join("\n\n", answers.SelectMany(group => group.Select(policy.Text)))));
+            return new JobResult(json, string.Join("\n\n", answers.SelectMany(group => group.Select(policy.Text))));
         }
         JsonRows.Write(output, rows);
         json["output"] = output;
-        return Task.FromResult(new JobResult(json, $"{json["responses"]} responses to {prompts.Count} prompts, {tokens} tokens in {seconds:0.0} s ({tokens / seconds:0} tokens/s): {output}") { DataOnOutput = output == "-" });
+        return new JobResult(json, $"{json["responses"]} responses to {prompts.Count} prompts, {tokens} tokens in {seconds:0.0} s ({tokens / seconds:0} tokens/s): {output}") { DataOnOutput = output == "-" };
     }
 }

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Text.Json.Nodes;
 using Gram.Host.Configuration;
 using Gram.Host.Hosting;
+using Gram.Models.Speed;
 using Gram.Pipes.Events;
 using Gram.Reward.Data;
 using Gram.Reward.Judging;
@@ -10,17 +11,16 @@ using Gram.Training.Runs;
 namespace Gram.Host.Commands;
 
 /// <summary>Scores the pairs of a file, both orders.</summary>
-internal sealed class JudgeJob(JudgeOptions options, RowFileOptions files, CommonOptions common, Engine engine, IPublisher<StepLogged> steps, IPublisher<Notice> notices) : IJob
+internal sealed class JudgeJob(JudgeOptions options, RowFileOptions files, CommonOptions common, Engine engine, ModelFinder models, IPublisher<StepLogged> steps, IPublisher<Notice> notices) : IJob
 {
     /// <summary>Pairs scored between two lines of progress.</summary>
     private const int PartRows = 256;
 
     public async Task<JobResult> RunAsync(CancellationToken cancellationToken)
     {
-        var directory = DemoName.Judge(options.RewardModel);
         var output = OutputFile.Choose(files.Output, "scored.jsonl", common);
         var all = PairFile.Read(files.Input).ToList();
-        using var judge = GramJudge.Load(directory, engine.DType, engine.Device);
+        using var judge = GramJudge.Load(await models.JudgeAsync(options.RewardModel, cancellationToken), engine.InferenceDType(Workload.Scoring), engine.Device);
         var rows = JudgeRoom.Keep(all, judge, row => row.Source, row => row.Prompt, notices);
         var counting = new CountingJudge(judge);
         var clock = Stopwatch.StartNew();

@@ -8,14 +8,15 @@ using Gram.Reward.Judging;
 namespace Gram.Host.Commands;
 
 /// <summary>PPO with a GRAM judge.</summary>
-internal sealed class PpoJob(PpoOptions options, Settings settings, Engine engine, PpoEvents events) : IJob
+internal sealed class PpoJob(PpoOptions options, Settings settings, Engine engine, ModelFinder models, PpoEvents events) : IJob
 {
     public async Task<JobResult> RunAsync(CancellationToken cancellationToken)
     {
         var judgePath = options.RewardModel ?? throw new GramException("--reward_model is needed: the GRAM checkpoint that judges");
         var task = PromptTask.Of(options, events.Notices);
-        using var judge = GramJudge.Load(DemoName.Judge(judgePath), engine.DType, engine.Device);
-        var run = task.Run(options, judge, engine, settings, events);
+        var found = await models.FindAsync(options, cancellationToken);
+        using var judge = GramJudge.Load(await models.JudgeAsync(judgePath, cancellationToken), engine.TrainingDType, engine.Device);
+        var run = task.Run(found, judge, engine, settings, events);
         var result = await run.RunAsync(cancellationToken);
         return new JobResult(PpoReport.Json(result), PpoReport.Text(result));
     }

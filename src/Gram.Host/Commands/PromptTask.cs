@@ -32,12 +32,11 @@ internal sealed record PromptTask(IReadOnlyList<Prompt> Train, IReadOnlyList<Pro
         return new(train, eval, IsDemo(options.Dataset) && IsDemo(options.EvalDataset) ? DemoDefaults.Gold : null);
     }
 
-    /// <summary>Finds what a run would find wrong with policy and prompts, without the policy's weights.</summary>
+    /// <summary>Finds what a run would find wrong with policy and prompts, without the policy's weights; the options name directories.</summary>
     /// <exception cref="GramException">A file of the policy is missing or wrong, or a prompt cannot be rendered or is too long.</exception>
     public void Check(PpoOptions options)
     {
-        var directory = DemoName.Policy(options.ModelNameOrPath);
-        var (config, tokenizer) = (ModelConfig.Read(directory), Tokenizer.Load(directory));
+        var (config, tokenizer) = (ModelConfig.Read(options.ModelNameOrPath), Tokenizer.Load(options.ModelNameOrPath));
         var renderer = new PromptRenderer(
             tokenizer, PromptRenderer.TemplateOf(options.Template, tokenizer), options.EnableThinking, GramConfig.Published.TurnFormat, config.MaxPositionEmbeddings - options.MaxNewTokens);
         var prompts = renderer.Render(Train, "training");
@@ -45,14 +44,14 @@ internal sealed record PromptTask(IReadOnlyList<Prompt> Train, IReadOnlyList<Pro
         JudgingStage.CheckReferences(options.Reference, prompts);
     }
 
-    /// <summary>A PPO run on this task.</summary>
+    /// <summary>A PPO run on this task; the options name directories.</summary>
     public PpoRun Run(PpoOptions options, GramJudge judge, Engine engine, Settings settings, PpoEvents events) =>
-        new(options with { ModelNameOrPath = DemoName.Policy(options.ModelNameOrPath) }, judge, Train, Eval, events, Gold)
+        new(options, judge, Train, Eval, events, Gold)
         {
             ConfigYaml = settings.ToYaml(),
             JudgeConfig = judge.Config,
             Device = engine.Device,
-            DType = engine.NamedDType ?? (settings.Get<RunOptions>().Bf16 ? ScalarType.BFloat16 : engine.DType),
+            DType = engine.NamedDType ?? (settings.Get<RunOptions>().Bf16 ? ScalarType.BFloat16 : engine.TrainingDType),
         };
 
     private static bool IsDemo(IReadOnlyList<string> datasets) => datasets is [DemoName.Text];

@@ -5,6 +5,7 @@ using System.Text.Json.Nodes;
 using Gram.BestOfN;
 using Gram.Host.Configuration;
 using Gram.Host.Hosting;
+using Gram.Models.Speed;
 using Gram.Pipes.Events;
 using Gram.Reward.Data;
 using Gram.Reward.Judging;
@@ -21,14 +22,13 @@ internal sealed record TournamentOptions
 }
 
 /// <summary>Ranks given generations.</summary>
-internal sealed class RerankJob(TournamentOptions tournament, JudgeOptions options, RowFileOptions files, CommonOptions common, Engine engine, IPublisher<Notice> notices) : IJob
+internal sealed class RerankJob(TournamentOptions tournament, JudgeOptions options, RowFileOptions files, CommonOptions common, Engine engine, ModelFinder models, IPublisher<Notice> notices) : IJob
 {
     public async Task<JobResult> RunAsync(CancellationToken cancellationToken)
     {
-        var directory = DemoName.Judge(options.RewardModel);
         var output = OutputFile.Choose(files.Output, "ranked.jsonl", common);
         var all = GenerationFile.Read(files.Input).ToList();
-        using var judge = GramJudge.Load(directory, engine.DType, engine.Device);
+        using var judge = GramJudge.Load(await models.JudgeAsync(options.RewardModel, cancellationToken), engine.InferenceDType(Workload.Scoring), engine.Device);
         var rows = JudgeRoom.Keep(all, judge, row => row.Source, row => row.Prompt, notices);
         var counting = new CountingJudge(judge);
         var method = Tournament.ByName(tournament.Method);

@@ -9,11 +9,12 @@ using Gram.Training.Runs;
 namespace Gram.Host.Commands;
 
 /// <summary>GRAM stage 1 or 2.</summary>
-internal sealed class TrainJob(GramTrainingOptions options, Settings settings, Engine engine, IPublisher<StepLogged> steps, IPublisher<Notice> notices) : IJob
+internal sealed class TrainJob(GramTrainingOptions options, Settings settings, Engine engine, ModelFinder models, IPublisher<StepLogged> steps, IPublisher<Notice> notices) : IJob
 {
     public async Task<JobResult> RunAsync(CancellationToken cancellationToken)
     {
-        var trainer = new GramTrainer(options, steps, notices, engine.Device, engine.NamedDType) { ConfigYaml = settings.ToYaml() };
+        var found = options with { ModelNameOrPath = await models.PolicyAsync(options.ModelNameOrPath, cancellationToken) };
+        var trainer = new GramTrainer(found, steps, notices, engine.Device, engine.NamedDType) { ConfigYaml = settings.ToYaml() };
         var result = await trainer.RunAsync(cancellationToken);
         return new JobResult(Json(result), Text(result));
     }

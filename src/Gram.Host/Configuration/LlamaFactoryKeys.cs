@@ -16,7 +16,7 @@ internal static class LlamaFactoryKeys
         ["ddp_timeout"] = "this run has one process",
         ["use_fast_tokenizer"] = "there is one tokenizer",
         ["flash_attn"] = "attention is libtorch's own",
-        ["cache_dir"] = "nothing is downloaded",
+        ["cache_dir"] = "HF_HUB_CACHE or HF_HOME says where hub models are kept",
         ["push_to_hub"] = "nothing is uploaded",
         ["do_eval"] = "eval_dataset or val_size say whether there is an evaluation",
         ["do_predict"] = "use the judge command",

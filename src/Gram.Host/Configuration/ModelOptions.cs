@@ -7,7 +7,7 @@ namespace Gram.Host.Configuration;
 /// <summary>Keys of a model that answers prompts.</summary>
 internal sealed record ModelOptions
 {
-    [ConfigurationKeyName("model_name_or_path"), Required, Description("the model: a Hugging Face directory (--model is short for it)")]
+    [ConfigurationKeyName("model_name_or_path"), Required, Description("the model: a Hugging Face directory or hub id (--model is short for it)")]
     public string ModelNameOrPath { get; init; } = "";
 
     [ConfigurationKeyName("template"), Description("chat template of the prompts: a name, none for raw text, or auto for the checkpoint's own")]
@@ -23,7 +23,7 @@ internal sealed record ModelOptions
 /// <summary>Keys of a judge.</summary>
 internal sealed record JudgeOptions
 {
-    [ConfigurationKeyName("reward_model"), Required, Description("the judge: a GRAM checkpoint's directory")]
+    [ConfigurationKeyName("reward_model"), Required, Description("the judge: a GRAM checkpoint's directory or hub id")]
     public string RewardModel { get; init; } = "";
 }
 

@@ -77,8 +77,7 @@ internal sealed class DemoBuild(ulong seed, IPublisher<StepLogged> steps, IPubli
     private static void Ship(string trained, string shipped, GramConfig? judge) => AtomicFile.WriteDirectory(shipped, directory =>
     {
         using var model = CausalLM.Load(trained);
-        model.Save(directory, dtype: ScalarType.BFloat16);
-        Tokenizer.Load(trained).CopyTo(directory);
+        model.Save(directory, Tokenizer.Load(trained), dtype: ScalarType.BFloat16);
         judge?.Write(directory);
     });
 }

@@ -37,6 +37,7 @@ internal static class Application
                 return ExitCode.Done;
             }
             var settings = new Settings(schema, arguments, command.Preset);
+            RevisionOptions.Settle(settings);
             if (command.RunFolder is { } folder) OutputDirectory.Settle(settings, folder);
             return await RunAsync(command, settings);
         }
@@ -54,7 +55,7 @@ internal static class Application
         builder.Services.Configure<ConsoleLifetimeOptions>(console => console.SuppressStatusMessages = true);
         // A checkpoint may take longer than the host's 30 seconds.
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = Timeout.InfiniteTimeSpan);
-        builder.Services.AddSingleton(settings).AddSingleton<PpoEvents>().AddSingleton<Engine>().AddSingleton<JobOutcome>().AddHostedService<JobService>();
+        builder.Services.AddSingleton(settings).AddSingleton<PpoEvents>().AddSingleton<Engine>().AddSingleton<ModelFinder>().AddSingleton<JobOutcome>().AddHostedService<JobService>();
 #if MESSAGEPIPE
         builder.Services.AddMessagePipeEvents();
 #else

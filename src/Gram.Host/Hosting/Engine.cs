@@ -1,6 +1,7 @@
 using Gram.Host.Configuration;
 using Gram.Models;
 using Gram.Models.Native;
+using Gram.Models.Speed;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -10,6 +11,7 @@ namespace Gram.Host.Hosting;
 internal sealed class Engine
 {
     private readonly CommonOptions options;
+    private readonly Lazy<DTypeChoice> dtypes;
 
     public Engine(CommonOptions options)
     {
@@ -17,6 +19,7 @@ internal sealed class Engine
         Info = Libtorch.Load();
         if (options.Threads > 0) Libtorch.SetThreads(options.Threads);
         Device = Choose(options.Device);
+        dtypes = new(() => DTypeChoice.On(Device));
     }
 
     /// <summary>What was loaded.</summary>
@@ -25,8 +28,14 @@ internal sealed class Engine
     /// <summary>The device that the run computes on.</summary>
     public Device Device { get; }
 
-    /// <summary>The dtype that is computed in: on a CPU float32 unless told otherwise, so that a seed means the same everywhere.</summary>
-    public ScalarType DType => NamedDType ?? (Device.type == DeviceType.CUDA ? ScalarType.BFloat16 : ScalarType.Float32);
+    /// <summary>The dtype that training computes in: on a CPU float32 unless told otherwise, so that a seed means the same everywhere.</summary>
+    public ScalarType TrainingDType => NamedDType ?? (Device.type == DeviceType.CUDA ? ScalarType.BFloat16 : ScalarType.Float32);
+
+    /// <summary>The dtypes that pay on the device.</summary>
+    public DTypeChoice DTypes => dtypes.Value;
+
+    /// <summary>The dtype that a model computes in where nothing is trained: the faster one for what it does.</summary>
+    public ScalarType InferenceDType(Workload workload) => NamedDType ?? DTypes.For(workload);
 
     /// <summary>The dtype that dtype names; null for auto.</summary>
     public ScalarType? NamedDType => options.DType switch

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Gram.Host.Configuration;
+using Gram.Models.Speed;
 using Gram.Models;
 using Gram.Models.Generation;
 using Gram.Models.Tokenization;
@@ -25,14 +26,13 @@ internal sealed class TextModel : IDisposable
     private readonly Generator generator;
 
     /// <summary>Loads a Hugging Face directory.</summary>
-    public TextModel(ModelOptions options, Engine engine)
+    public TextModel(string directory, ModelOptions options, Engine engine)
     {
         this.options = options;
-        var directory = DemoName.Policy(options.ModelNameOrPath);
         tokenizer = Tokenizer.Load(directory);
         // Without a limit of its own: the generator says which prompts leave no room, and ends answers with the context.
         renderer = new PromptRenderer(tokenizer, PromptRenderer.TemplateOf(options.Template, tokenizer), options.EnableThinking, GramConfig.Published.TurnFormat, int.MaxValue);
-        model = CausalLM.Load(directory, engine.DType, engine.Device);
+        model = CausalLM.Load(directory, engine.InferenceDType(Workload.Decoding), engine.Device);
         generator = new Generator(model, model.Config.EosTokenIds, tokenizer.PadTokenId ?? (model.Config.EosTokenIds is [var end, ..] ? end : 0));
     }
 

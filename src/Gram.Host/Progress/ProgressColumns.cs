@@ -21,6 +21,7 @@ internal static class ProgressColumns
         ("tokens/response_len_mean", "length", "0.0"),
         ("throughput/generate_tokens_per_s", "tokens/s", "0"),
         ("tokens_per_s", "tokens/s", "0"),
+        ("mb_per_s", "MB/s", "0.0"),
         ("pairs_per_s", "pairs/s", "0.0"),
     ];
 

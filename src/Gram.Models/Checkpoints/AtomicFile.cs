@@ -6,24 +6,38 @@ public static class AtomicFile
     /// <summary>Writes a file through a stream.</summary>
     /// <exception cref="GramException">The file cannot be written (no permission, say); the old one stays.</exception>
     /// <exception cref="IOException">The disk is full (<see cref="IsDiskFull"/>): no error of the user's; the old file stays.</exception>
-    public static void Write(string path, Action<Stream> write)
+    public static void Write(string path, Action<Stream> write) => WriteTogether([(path, write)]);
+
+    /// <summary>Writes files that belong together: the first of them is renamed into place when the last of them is whole.</summary>
+    /// <param name="files">The files, in the order of their renaming.</param>
+    /// <param name="beforeRenaming">Called when all of them are whole.</param>
+    /// <inheritdoc cref="Write" path="/exception"/>
+    internal static void WriteTogether(IReadOnlyList<(string Path, Action<Stream> Write)> files, Action? beforeRenaming = null)
     {
-        var full = Path.GetFullPath(path);
-        var temporary = $"{full}.{Environment.ProcessId}.tmp";
+        var path = "";
+        List<(string Temporary, string Full)> written = [];
         try
         {
-            Directory.CreateDirectory(Path.GetDirectoryName(full)!);
-            using (var stream = new FileStream(temporary, FileMode.Create, FileAccess.Write, FileShare.None, 1 << 20))
+            foreach (var (name, write) in files)
             {
+                path = Path.GetFullPath(name);
+                Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+                written.Add(($"{path}.{Environment.ProcessId}.tmp", path));
+                using var stream = new FileStream(written[^1].Temporary, FileMode.Create, FileAccess.Write, FileShare.None, 1 << 20);
                 write(stream);
                 stream.Flush(flushToDisk: true);
             }
-            File.Move(temporary, full, overwrite: true);
+            beforeRenaming?.Invoke();
+            foreach (var (temporary, full) in written)
+            {
+                path = full;
+                File.Move(temporary, full, overwrite: true);
+            }
         }
         catch (Exception error)
         {
-            if (File.Exists(temporary)) File.Delete(temporary);
-            if (IsRefusal(error)) throw CannotWrite(full, error);
+            foreach (var (temporary, _) in written) File.Delete(temporary);
+            if (IsRefusal(error)) throw CannotWrite(path, error);
             throw;
         }
     }

@@ -70,6 +70,18 @@ internal sealed class JsonFile(JsonObject root, string path)
         var node => [Integer(key, node)],
     };
 
+    /// <summary>A list of strings, or null where it is absent or null.</summary>
+    public string[]? Texts(string key) => root[key] switch
+    {
+        null => null,
+        JsonArray list when list.All(node => node?.GetValueKind() == JsonValueKind.String) => [.. list.Select(node => node!.GetValue<string>())],
+        var node => throw Wrong(key, node, "a list of strings"),
+    };
+
+    /// <summary>The numbers of a nested object, in its order; empty where it is absent or null.</summary>
+    public IEnumerable<KeyValuePair<string, double>> Numbers(string key) =>
+        Object(key) is { } file ? file.Root.Select(pair => KeyValuePair.Create(pair.Key, file.Required(pair.Key, file.Number(pair.Key)))) : [];
+
     /// <summary>The list under a key, or an empty one where it is absent or null.</summary>
     public IEnumerable<JsonFile> Objects(string key) => root[key] switch
     {

@@ -87,6 +87,14 @@ public sealed record ModelConfig
         return config;
     }
 
+    /// <summary>The same shape with a head of its own.</summary>
+    internal ModelConfig Untied()
+    {
+        var raw = (JsonObject?)Raw?.DeepClone();
+        raw?["tie_word_embeddings"] = false;
+        return this with { TieWordEmbeddings = false, Raw = raw };
+    }
+
     /// <summary>config.json of this shape, as the hub writes it (for models that were not read from one).</summary>
     /// <param name="dtype">Stored dtype: float32, bfloat16 or float16.</param>
     public JsonObject ToJson(string dtype = "float32")

@@ -16,11 +16,15 @@ public static class SafetensorsWriter
     /// <param name="tensors">Tensors by name; names must differ.</param>
     /// <param name="metadata">The header's __metadata__.</param>
     /// <param name="dtype">Stored dtype of floating-point tensors; default their own.</param>
-    public static void Write(string path, IEnumerable<KeyValuePair<string, Tensor>> tensors, IReadOnlyDictionary<string, string>? metadata = null, ScalarType? dtype = null)
+    public static void Write(string path, IEnumerable<KeyValuePair<string, Tensor>> tensors, IReadOnlyDictionary<string, string>? metadata = null, ScalarType? dtype = null) =>
+        AtomicFile.Write(path, stream => Write(stream, tensors, metadata, dtype));
+
+    /// <summary>The same into a stream.</summary>
+    internal static void Write(Stream stream, IEnumerable<KeyValuePair<string, Tensor>> tensors, IReadOnlyDictionary<string, string>? metadata = null, ScalarType? dtype = null)
     {
         // The reference orders by alignment, widest first, then by name: every tensor is aligned to its elements.
         var ordered = tensors
-            .Select(pair => (Name: pair.Key, Tensor: pair.Value, DType: dtype is { } stored && is_floating_point(pair.Value) ? stored : pair.Value.dtype))
+            .Select(pair => (Name: pair.Key, Tensor: pair.Value, DType: StoredDType(pair.Value, dtype)))
             .OrderByDescending(item => SafetensorsDType.SizeOf(SafetensorsDType.NameOf(item.DType)))
             .ThenBy(item => item.Name, StringComparer.Ordinal)
             .ToList();
@@ -29,23 +33,25 @@ public static class SafetensorsWriter
         long offset = 0;
         foreach (var (name, tensor, stored) in ordered)
         {
-            var storedName = SafetensorsDType.NameOf(stored);
-            var end = offset + (tensor.NumberOfElements * SafetensorsDType.SizeOf(storedName)!.Value);
+            var end = offset + BytesOf(tensor, stored);
             header.Add(name, new JsonObject
             {
-                ["dtype"] = storedName,
+                ["dtype"] = SafetensorsDType.NameOf(stored),
                 ["shape"] = new JsonArray([.. tensor.shape.Select(dimension => (JsonNode)dimension)]),
                 ["data_offsets"] = new JsonArray(offset, end),
             });
             offset = end;
         }
 
-        AtomicFile.Write(path, stream =>
-        {
-            WriteHeader(stream, header);
-            foreach (var (_, tensor, stored) in ordered) WriteData(stream, tensor, stored);
-        });
+        WriteHeader(stream, header);
+        foreach (var (_, tensor, stored) in ordered) WriteData(stream, tensor, stored);
     }
+
+    /// <summary>Bytes that a tensor takes in a file.</summary>
+    internal static long BytesOf(Tensor tensor, ScalarType? dtype) =>
+        tensor.NumberOfElements * SafetensorsDType.SizeOf(SafetensorsDType.NameOf(StoredDType(tensor, dtype)))!.Value;
+
+    private static ScalarType StoredDType(Tensor tensor, ScalarType? dtype) => dtype is { } stored && is_floating_point(tensor) ? stored : tensor.dtype;
 
     private static void WriteHeader(Stream stream, JsonObject header)
     {

@@ -7,11 +7,11 @@ namespace Gram.Models.Checkpoints;
 /// <summary>The tensors of a Hugging Face directory: model.safetensors, or the shards of model.safetensors.index.json.</summary>
 public sealed class TensorStore : IDisposable
 {
-    private const string SingleFile = "model.safetensors";
+    internal const string SingleFile = "model.safetensors", IndexFile = SingleFile + ".index.json";
 
     private readonly string location;
-    private readonly List<FileStream> files = [];
-    private readonly Dictionary<string, TensorEntry> entries = [];
+    private readonly List<SafetensorsFile> files = [];
+    private readonly Dictionary<string, (SafetensorsFile File, TensorEntry Entry)> tensors = [];
 
     private TensorStore(string location) => this.location = location;
 
@@ -20,40 +20,45 @@ public sealed class TensorStore : IDisposable
     public static TensorStore OpenDirectory(string directory)
     {
         var single = Path.Combine(directory, SingleFile);
-        var index = single + ".index.json";
+        var index = Path.Combine(directory, IndexFile);
         if (File.Exists(single)) return OpenFile(single);
         if (File.Exists(index)) return Open(directory, store => store.AddShards(directory, JsonFile.Read(index)));
         if (!Directory.Exists(directory)) throw new GramException($"{directory} does not exist: name the directory of a Hugging Face checkpoint");
-        throw new GramException($"{single} does not exist, nor does {Path.GetFileName(index)}: only safetensors checkpoints can be loaded");
+        throw new GramException($"{single} does not exist, nor does {IndexFile}: only safetensors checkpoints can be loaded");
     }
 
     /// <summary>Opens one .safetensors file.</summary>
     /// <exception cref="GramException">The file is missing or broken; the message names it.</exception>
     public static TensorStore OpenFile(string path) => Open(path, store =>
     {
-        foreach (var (name, entry) in store.AddFile(path)) store.entries.Add(name, entry);
+        var file = store.AddFile(path);
+        foreach (var (name, entry) in file.Entries) store.tensors.Add(name, (file, entry));
     });
 
     /// <summary>Names of all tensors.</summary>
-    public IReadOnlyCollection<string> Names => entries.Keys;
+    public IReadOnlyCollection<string> Names => tensors.Keys;
 
     /// <summary>Shape of a tensor.</summary>
-    public long[] Shape(string name) => [.. Entry(name).Shape];
+    public long[] Shape(string name) => [.. Find(name).Entry.Shape];
 
     /// <summary>Stored dtype of a tensor.</summary>
-    public ScalarType DType(string name) => Entry(name) is { } entry && SafetensorsDType.Parse(entry.DType) is { } dtype
-        ? dtype
-        : throw new GramException($"{FileOf(name)}: tensor {name} has dtype {entries[name].DType}, which cannot be loaded");
+    public ScalarType DType(string name) => SafetensorsDType.Parse(Find(name).Entry.DType)
+        ?? throw new GramException($"{FileOf(name)}: tensor {name} has dtype {Find(name).Entry.DType}, which cannot be loaded");
 
     /// <summary>File that holds a tensor.</summary>
-    public string FileOf(string name) => Entry(name).Path;
+    public string FileOf(string name) => Find(name).Entry.Path;
 
-    /// <summary>Reads a tensor into memory of its own, in its stored dtype (or the one given).</summary>
+    /// <summary>
+    /// A tensor in its stored dtype (or the one given). In the stored dtype on the CPU it is the file's own pages, mapped copy
+    /// on write: nothing is read before it is used, and what is written to the tensor never reaches the file. The pages outlive
+    /// the store, and a file renamed over this one. Changing the file in place changes the tensor too, shortening it kills the
+    /// process: replace files by renaming, as this project does.
+    /// </summary>
+    /// <exception cref="GramException">The file became shorter, or the dtype cannot be loaded.</exception>
     public Tensor Load(string name, ScalarType? dtype = null, Device? device = null)
     {
-        var entry = Entry(name);
-        var stored = empty(entry.Shape, DType(name));
-        ReadInto(stored, entry);
+        var (file, entry) = Find(name);
+        var stored = file.Load(entry, DType(name));
         var target = dtype ?? stored.dtype;
         if (target == stored.dtype && (device is null || device.type == TorchSharp.DeviceType.CPU)) return stored;
         using (stored) return stored.to(target, device ?? CPU);
@@ -77,21 +82,10 @@ public sealed class TensorStore : IDisposable
         }
     }
 
-    private Dictionary<string, TensorEntry> AddFile(string path)
+    private SafetensorsFile AddFile(string path)
     {
-        try
-        {
-            files.Add(new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, bufferSize: 0));
-            return SafetensorsHeader.Read(files[^1]);
-        }
-        catch (Exception error) when (error is FileNotFoundException or DirectoryNotFoundException)
-        {
-            throw new GramException($"{path} does not exist", error);
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            throw new GramException($"{path} cannot be read: {error.Message}", error);
-        }
+        files.Add(SafetensorsFile.Open(path));
+        return files[^1];
     }
 
     private void AddShards(string directory, JsonFile index)
@@ -102,9 +96,9 @@ public sealed class TensorStore : IDisposable
             var path = Path.Combine(directory, shard.Key);
             var first = shard.First().Key;
             if (!File.Exists(path)) throw new GramException($"{path} does not exist, but {Path.GetFileName(index.Path)} names it for tensor {first}: fetch the missing shard");
-            var held = AddFile(path);
+            var file = AddFile(path);
             foreach (var (name, _) in shard)
-                entries.Add(name, held.GetValueOrDefault(name) ?? throw new GramException($"{path} lacks tensor {name}, which {Path.GetFileName(index.Path)} says it holds"));
+                tensors.Add(name, file.Entries.TryGetValue(name, out var entry) ? (file, entry) : throw new GramException($"{path} lacks tensor {name}, which {Path.GetFileName(index.Path)} says it holds"));
         }
     }
 
@@ -114,28 +108,6 @@ public sealed class TensorStore : IDisposable
         return name.Length > 0 && name == Path.GetFileName(name) ? name : throw index.Wrong(tensor, value, "the name of a file beside it");
     }
 
-    private TensorEntry Entry(string name) =>
-        entries.GetValueOrDefault(name) ?? throw new GramException($"{location} holds no tensor {name}");
-
-    private void ReadInto(Tensor tensor, TensorEntry entry)
-    {
-        // Spans end at 2 GiB: larger tensors are read in slices of their flat view.
-        const long slice = 1 << 30;
-        var file = files.First(candidate => candidate.Name == entry.Path);
-        using var scope = NewDisposeScope();
-        var elementSize = tensor.element_size();
-        var flat = tensor.reshape(-1);
-        for (long read = 0; read < entry.Length;)
-        {
-            var length = Math.Min(slice, entry.Length - read);
-            var bytes = flat.narrow(0, read / elementSize, length / elementSize).bytes;
-            for (var filled = 0; filled < bytes.Length;)
-            {
-                var count = RandomAccess.Read(file.SafeFileHandle, bytes[filled..], entry.Start + read + filled);
-                if (count == 0) throw new GramException($"{entry.Path} became shorter while it was read");
-                filled += count;
-            }
-            read += length;
-        }
-    }
+    private (SafetensorsFile File, TensorEntry Entry) Find(string name) =>
+        tensors.TryGetValue(name, out var found) ? found : throw new GramException($"{location} holds no tensor {name}");
 }

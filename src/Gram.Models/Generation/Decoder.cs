@@ -8,23 +8,20 @@ namespace Gram.Models.Generation;
 internal sealed class Decoder : IDisposable
 {
     private readonly CausalLM model;
-    private readonly Prefill prefill;
     private readonly SamplingOptions options;
     private readonly IReadOnlyList<int> endTokens;
     private readonly int capacity;
     private List<DecodingRow> rows;
     private KvCache cache;
-    private Tensor? mask;   // [rows, capacity], or null: no row is padded
     private Tensor logits;  // [rows, vocab] of the next token
 
     private Decoder(CausalLM model, Prefill prefill, IReadOnlyList<DecodingRow> rows, SamplingOptions options, IReadOnlyList<int> endTokens)
     {
-        (this.model, this.prefill, this.options, this.endTokens) = (model, prefill, options, endTokens);
+        (this.model, this.options, this.endTokens) = (model, options, endTokens);
         this.rows = [.. rows];
-        capacity = prefill.Width + rows.Max(row => row.Limit) - 1; // the last token needs no forward
         int[] slots = [.. rows.Select(row => row.Slot)];
+        capacity = rows.Max(row => prefill.Cache.Lengths[row.Slot] + row.Limit) - 1; // the last token needs no forward
         cache = prefill.Cache.Select(slots, capacity);
-        mask = Mask();
         using var index = tensor(slots.Select(slot => (long)slot).ToArray(), device: model.Device);
         logits = prefill.Logits.index_select(0, index).DetachFromDisposeScope();
     }
@@ -42,9 +39,8 @@ internal sealed class Decoder : IDisposable
         var tokens = Draw(); // [rows]
         if (rows.TrueForAll(row => row.Done)) return false;
         tokens = DropFinishedRows(tokens);
-        var hidden = model.Hidden(tokens.unsqueeze(1), mask?.narrow(1, 0, cache.Length + 1), cache); // [rows, 1, hidden]
         logits.Dispose();
-        logits = model.Logits(hidden.squeeze(1), packed: true).DetachFromDisposeScope();
+        logits = model.Decode(tokens, cache).DetachFromDisposeScope();
         return true;
     }
 
@@ -109,17 +105,12 @@ internal sealed class Decoder : IDisposable
         cache.Dispose();
         cache = smaller;
         rows = [.. live.Select(i => rows[i])];
-        mask?.Dispose();
-        mask = Mask();
         return tokens.index_select(0, tensor(live.Select(i => (long)i).ToArray(), device: model.Device));
     }
-
-    private Tensor? Mask() => prefill.Mask([.. rows.Select(row => row.Slot)], capacity, model.Device)?.DetachFromDisposeScope();
 
     public void Dispose()
     {
         cache.Dispose();
-        mask?.Dispose();
         logits.Dispose();
     }
 }

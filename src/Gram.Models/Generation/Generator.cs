@@ -16,10 +16,10 @@ public sealed record GeneratedSequence(int[] Tokens, float[] LogProbs, bool Ende
 /// <param name="Samples">The sampled responses.</param>
 public sealed record GeneratedGroup(GeneratedSequence? Greedy, IReadOnlyList<GeneratedSequence> Samples);
 
-/// <summary>Greedy and sampled generation in left-padded batches, one prefill for all responses of a prompt.</summary>
+/// <summary>Greedy and sampled generation in batches, one prefill for all responses of a prompt.</summary>
 /// <param name="model">The model; it stays in its owner's hands.</param>
 /// <param name="endTokens">All tokens that end a response.</param>
-/// <param name="padToken">Fills the left of shorter prompts; its value influences nothing.</param>
+/// <param name="padToken">Fills the end of shorter prompts; its value influences nothing.</param>
 public sealed class Generator(CausalLM model, IReadOnlyList<int> endTokens, int padToken)
 {
     /// <summary>

@@ -16,24 +16,33 @@ public static class Aten
     /// <returns>[rows, heads, t, d].</returns>
     public static Tensor ScaledDotProductAttention(Tensor q, Tensor k, Tensor v, Tensor? mask, bool causal, double? scale = null)
     {
-        if (q.device_type == DeviceType.META) return q.new_empty([.. q.shape[..^1], v.shape[^1]]);
-        return new DispatcherCall(stackalloc ulong[8])
-            .Add(q).Add(k).Add(v).AddOptional(mask).Add(0.0).Add(causal).AddOptional(scale).Add(true)
-            .Tensor("aten::scaled_dot_product_attention");
+        if (MetaKernels.Takes(q)) return MetaKernels.Attention(q, k, v, mask);
+        if (!WideProducts.Takes(q)) return Attention(q, k, v, mask, causal, scale);
+        using var scope = NewDisposeScope();
+        // A boolean mask stays one.
+        if (mask?.dtype == ScalarType.BFloat16) mask = WideProducts.Widen(mask);
+        return Attention(WideProducts.Widen(q), WideProducts.Widen(k), WideProducts.Widen(v), mask, causal, scale).to(q.dtype).MoveToOuterDisposeScope();
     }
 
     /// <summary>Rows of an embedding, [..., width]; its gradient is dense.</summary>
     public static Tensor Embedding(Tensor weight, Tensor ids)
     {
-        // libtorch has meta kernels of few operators (PyTorch writes the others in Python): attention and embedding lack theirs.
-        if (weight.device_type == DeviceType.META) return weight.new_empty([.. ids.shape, weight.shape[1]]);
+        if (MetaKernels.Takes(weight))
+        {
+            using var flat = ids.flatten();
+            using var rows = MetaKernels.Rows(weight, flat);
+            return rows.view([.. ids.shape, weight.shape[1]]);
+        }
         return new DispatcherCall(stackalloc ulong[5]).Add(weight).Add(ids).Add(-1L).Add(false).Add(false).Tensor("aten::embedding");
     }
+
+    /// <summary>Rows of x [n, width] at an index [m] int64: [m, width] (aten::index_select).</summary>
+    public static Tensor Rows(Tensor x, Tensor index) => MetaKernels.Takes(x) ? MetaKernels.Rows(x, index) : x.index_select(0, index);
 
     /// <summary>One in-place fused AdamW step (aten::_fused_adamw_) over equally long lists of float32 tensors; steps are float32 scalars, already counting this step.</summary>
     public static void FusedAdamW(IReadOnlyList<Tensor> parameters, IReadOnlyList<Tensor> grads, IReadOnlyList<Tensor> expAvgs, IReadOnlyList<Tensor> expAvgSqs, IReadOnlyList<Tensor> steps, double lr, double beta1, double beta2, double weightDecay, double eps)
     {
-        if (parameters.Count == 0) return;
+        if (parameters.Count == 0 || MetaKernels.Takes(parameters[0])) return; // in place: without values there is nothing to do
         using var noGrad = torch.no_grad();
         new DispatcherCall(stackalloc ulong[15])
             .Add(parameters).Add(grads).Add(expAvgs).Add(expAvgSqs).Add([]).Add(steps)
@@ -41,4 +50,9 @@ public static class Aten
             .Add(false).Add(false).AddNull().AddNull() // amsgrad, maximize, grad_scale, found_inf
             .Run("aten::_fused_adamw_");
     }
+
+    private static Tensor Attention(Tensor q, Tensor k, Tensor v, Tensor? mask, bool causal, double? scale) =>
+        new DispatcherCall(stackalloc ulong[8])
+            .Add(q).Add(k).Add(v).AddOptional(mask).Add(0.0).Add(causal).AddOptional(scale).Add(true)
+            .Tensor("aten::scaled_dot_product_attention");
 }

@@ -25,18 +25,12 @@ internal static unsafe class FusedRmsNorm
     public static Tensor Forward(Tensor x, Tensor weight, double epsilon, long rows, long width)
     {
         var y = empty_like(x);
-        void* from = Data(x), scale = Data(weight), to = Data(y);
+        void* from = Shim.Data(x), scale = Shim.Data(weight), to = Shim.Data(y);
         if (x.dtype == ScalarType.BFloat16) Forward((ushort*)from, (ushort*)scale, (ushort*)to, (float)epsilon, rows, width);
         else Forward((float*)from, (float*)scale, (float*)to, (float)epsilon, rows, width);
         GC.KeepAlive(x);
         GC.KeepAlive(weight);
         return y;
-    }
-
-    private static void* Data(Tensor tensor)
-    {
-        Shim.Check(Shim.DataPointer(tensor.Handle, out var data), "aoti_torch_get_data_ptr");
-        return data;
     }
 
     private static void Forward<T>(T* x, T* weight, T* y, float epsilon, long rows, long width) where T : unmanaged

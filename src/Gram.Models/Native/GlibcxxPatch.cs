@@ -16,13 +16,14 @@ internal static class GlibcxxPatch
     private const uint VersionNeedSection = 0x6ffffffe; // SHT_GNU_verneed
     private const ushort WeakFlag = 2;                  // VER_FLG_WEAK
 
-    /// <summary>Path of a copy of the library, with the version need made weak; made once and kept by content hash.</summary>
-    public static string Copy(string library)
+    /// <summary>Path of a copy of the library, with the version need made weak; made once and kept by content hash, in the first of the folders that can be written.</summary>
+    /// <exception cref="GramException">None can.</exception>
+    public static string Copy(string library, IReadOnlyCollection<string> folders)
     {
         var bytes = File.ReadAllBytes(library);
         var name = $"{Path.GetFileNameWithoutExtension(library)}-{Convert.ToHexStringLower(SHA256.HashData(bytes))[..16]}.so";
         MakeWeak(bytes, Version);
-        foreach (var folder in CacheFolders())
+        foreach (var folder in folders)
         {
             var path = Path.Combine(folder, name);
             try
@@ -33,12 +34,12 @@ internal static class GlibcxxPatch
                 }
                 return path;
             }
-            catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+            catch (Exception error) when (error is GramException or IOException or UnauthorizedAccessException)
             {
                 // Not writable: the next folder may be.
             }
         }
-        throw new GramException($"no folder can be written for the patched copy of {library}: tried {string.Join(", ", CacheFolders())}; set XDG_CACHE_HOME to one that can");
+        throw new GramException($"no folder can be written for the patched copy of {library}: tried {string.Join(", ", folders)}; set XDG_CACHE_HOME to one that can");
     }
 
     /// <summary>Sets the weak flag on a version need of an ELF64 little-endian library; returns how many entries it marked.</summary>
@@ -72,15 +73,6 @@ internal static class GlibcxxPatch
             }
         }
         return marked;
-    }
-
-    private static IEnumerable<string> CacheFolders()
-    {
-        var cache = Environment.GetEnvironmentVariable("XDG_CACHE_HOME") is { Length: > 0 } xdg
-            ? xdg
-            : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache");
-        if (Path.IsPathRooted(cache)) yield return Path.Combine(cache, "gramrl", "native");
-        yield return Path.Combine(Path.GetTempPath(), $"gramrl-{Environment.UserName}", "native");
     }
 
     private static string TextAt(ReadOnlySpan<byte> elf, int offset)

@@ -72,7 +72,7 @@ public static class Libtorch
             torchSharp = LoadBindings(bindings, out patched);
             ScalarQuarantine.Install(torchSharp);
             NativeLibrary.SetDllImportResolver(typeof(torch).Assembly, (name, _, _) => name == "LibTorchSharp" ? torchSharp : 0);
-            NativeLibrary.SetDllImportResolver(typeof(Libtorch).Assembly, (name, _, _) => name == "torch_cpu" ? torchCpu : 0);
+            NativeLibrary.SetDllImportResolver(typeof(Libtorch).Assembly, (name, _, _) => name switch { "torch_cpu" => torchCpu, "LibTorchSharp" => torchSharp, _ => 0 });
             var cudaAvailable = cuda && torch.TryInitializeDeviceType(DeviceType.CUDA);
             torch.InitializeDeviceType(DeviceType.CPU);
             return new LibtorchInfo(directory, version, cudaAvailable, patched);
@@ -105,7 +105,7 @@ public static class Libtorch
         catch (DllNotFoundException error) when (OperatingSystem.IsLinux() && error.Message.Contains("GLIBCXX_", StringComparison.Ordinal))
         {
             patched = true;
-            return NativeLibrary.Load(GlibcxxPatch.Copy(path));
+            return NativeLibrary.Load(GlibcxxPatch.Copy(path, UserCache.Folders("native")));
         }
     }
 

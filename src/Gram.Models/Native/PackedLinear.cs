@@ -5,14 +5,18 @@ namespace Gram.Models.Native;
 
 /// <summary>
 /// A linear layer whose weight lies in oneDNN's own order: two to four times as fast as a plain one for few rows on a CPU.
-/// Inference only; the weight is a copy, to be packed again when it changes.
+/// Inference only; the weight is a copy, to be packed again when it changes. Not in float32: there oneDNN 3.7 multiplies weights in
+/// some of its orders (AB16b32a) wrongly on Zen 5.
 /// </summary>
 public sealed class PackedLinear : IDisposable
 {
     private readonly Tensor weight;
     private readonly Tensor? bias;
 
-    /// <summary>Packs a weight [out, in] (float32 or bfloat16, on the CPU) for inputs of about this many rows.</summary>
+    /// <summary>Whether this processor has packed kernels for a dtype.</summary>
+    public static bool Takes(ScalarType dtype) => dtype == ScalarType.BFloat16 && WideProducts.HasBFloat16Kernels;
+
+    /// <summary>Packs a weight [out, in] (bfloat16, on the CPU) for inputs of about this many rows.</summary>
     public PackedLinear(Tensor weight, Tensor? bias = null, int rows = 1)
     {
         using var noGrad = torch.no_grad();

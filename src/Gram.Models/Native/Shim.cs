@@ -23,8 +23,16 @@ internal static unsafe partial class Shim
     [LibraryImport(Library, EntryPoint = "aoti_torch_cpu__linear_pointwise")]
     public static partial int LinearPointwise(nint x, nint weight, nint* bias, byte* activation, double** scalars, long scalarCount, byte** algorithm, out nint result);
 
+    /// <summary>Where a tensor's first element lies.</summary>
+    public static void* Data(TorchSharp.torch.Tensor tensor)
+    {
+        Check(DataPointer(tensor.Handle, out var data), "aoti_torch_get_data_ptr");
+        GC.KeepAlive(tensor);
+        return data;
+    }
+
     [LibraryImport(Library, EntryPoint = "aoti_torch_get_data_ptr")]
-    public static partial int DataPointer(nint tensor, out void* data);
+    private static partial int DataPointer(nint tensor, out void* data);
 
     /// <summary>Turns a failed call into an exception; libtorch has already written its text to stderr.</summary>
     public static void Check(int code, string what)

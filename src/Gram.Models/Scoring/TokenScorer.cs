@@ -1,3 +1,4 @@
+using Gram.Models.Native;
 using Gram.Models.Transformer;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -93,14 +94,14 @@ public static class TokenScorer
     public static Tensor Gather(Tensor hidden, SequenceBatch batch)
     {
         using var scope = NewDisposeScope();
-        return hidden.flatten(0, 1).index_select(0, batch.FlatPositions).view(batch.Rows, batch.ResponseLength, -1).MoveToOuterDisposeScope();
+        return Aten.Rows(hidden.flatten(0, 1), batch.FlatPositions).view(batch.Rows, batch.ResponseLength, -1).MoveToOuterDisposeScope();
     }
 
     /// <summary>[tokens, vocab] where a group's tokens are predicted, or [tokens, kept]: no row of it is padding.</summary>
     private static Tensor Logits(CausalLM model, Tensor flat, TokenGroup group)
     {
         using var scope = NewDisposeScope();
-        var logits = model.Logits(flat.index_select(0, group.Positions));
+        var logits = model.Logits(Aten.Rows(flat, group.Positions));
         if (group.Kept is not null) logits = logits.gather(1, group.Kept).masked_fill(group.KeptPadding!, float.NegativeInfinity);
         return logits.MoveToOuterDisposeScope();
     }

@@ -7,9 +7,8 @@ namespace Gram.Models.Tokenization;
 public sealed class Tokenizer
 {
     private const string TokenizerFile = "tokenizer.json", ConfigFile = "tokenizer_config.json", TemplateFile = "chat_template.jinja";
-    private static readonly string[] Files = [TokenizerFile, ConfigFile, TemplateFile, "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt", "tokenizer.model"];
 
-    private readonly Dictionary<string, byte[]> sources = [];
+    private readonly TokenizerSources sources;
     private readonly Func<string, string> normalize;
     private readonly PreTokenizer preTokenizer;
     private readonly BytePairModel model;
@@ -44,7 +43,7 @@ public sealed class Tokenizer
         PadTokenId = SpecialToken(config, "pad_token");
         var template = Path.Combine(directory, TemplateFile);
         ChatTemplateSource = File.Exists(template) ? File.ReadAllText(template) : ChatTemplateOf(config);
-        foreach (var name in Files.Where(name => File.Exists(Path.Combine(directory, name)))) sources[name] = File.ReadAllBytes(Path.Combine(directory, name));
+        sources = TokenizerSources.Read(directory);
     }
 
     /// <summary>Loads tokenizer.json and tokenizer_config.json of a directory.</summary>
@@ -98,11 +97,8 @@ public sealed class Tokenizer
     /// <summary>Ids that the tokenizer puts before a text (its BOS), if any.</summary>
     public IReadOnlyList<int> Prefix => postProcessor.Prefix;
 
-    /// <summary>Copies tokenizer files of the loaded checkpoint byte for byte into another directory.</summary>
-    public void CopyTo(string directory)
-    {
-        foreach (var (name, bytes) in sources) AtomicFile.Write(Path.Combine(directory, name), stream => stream.Write(bytes));
-    }
+    /// <summary>Copies the loaded checkpoint's tokenizer files byte for byte into a directory, instead of those that it has.</summary>
+    internal void CopyTo(string directory) => sources.Write(directory);
 
     /// <summary>Cuts template text at its control tokens.</summary>
     internal IEnumerable<TextPart> SplitAtControlTokens(string text) =>

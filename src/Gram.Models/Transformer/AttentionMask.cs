@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace Gram.Models.Transformer;
 
-/// <summary>Additive attention masks: 0 = attend, −∞ = not.</summary>
+/// <summary>Additive attention masks (0 = attend, −∞ = not), and the positions that go with them.</summary>
 internal static class AttentionMask
 {
     /// <summary>[t, cached + t] lower-right causal mask: token i sees all cached tokens and the new ones up to itself.</summary>
@@ -13,25 +13,36 @@ internal static class AttentionMask
         return all.triu(cached + 1);
     }
 
-    /// <summary>[rows, 1, t, cached + t] causal mask that also hides padding. A padding token sees itself alone, so that no row is empty (softmax of nothing is NaN).</summary>
-    /// <param name="real">[rows, cached + t], non-zero = real token.</param>
-    /// <param name="cached">Tokens before the first new one.</param>
-    /// <param name="t">New tokens.</param>
+    /// <summary>[rows, 1, t, tokens] causal mask of rows whose caches differ in length: the token at a place sees all places up to it.</summary>
+    /// <param name="places">[rows, t] int64 places of the new tokens.</param>
+    /// <param name="tokens">Places of the longest row, new ones included.</param>
     /// <param name="dtype">Dtype of queries.</param>
-    public static Tensor Padded(Tensor real, long cached, long t, ScalarType dtype)
+    public static Tensor Ragged(Tensor places, long tokens, ScalarType dtype)
     {
         using var scope = NewDisposeScope();
-        var visible = real.to(ScalarType.Bool).unsqueeze(1).unsqueeze(1); // [rows, 1, 1, s]
-        var seen = ones([t, cached + t], ScalarType.Bool, real.device).tril(cached);
-        var self = seen.logical_and(seen.tril(cached - 1).logical_not());
-        var attend = visible.logical_and(seen).logical_or(self);
-        return zeros(attend.shape, dtype, real.device).masked_fill(attend.logical_not(), float.NegativeInfinity).MoveToOuterDisposeScope();
+        var later = arange(tokens, device: places.device) > places.unsqueeze(1).unsqueeze(-1); // [rows, 1, t, tokens]
+        return Hide(later, dtype).MoveToOuterDisposeScope();
     }
 
-    /// <summary>[rows, t] positions of the last t tokens: real tokens before each, itself apart; 0 for padding.</summary>
-    public static Tensor Positions(Tensor real, long cached, long t)
+    /// <summary>[rows, 1, t, t] causal mask that also hides padding. A padding token sees itself alone, so that no row is empty (softmax of nothing is NaN).</summary>
+    /// <param name="real">[rows, t], non-zero = real token.</param>
+    /// <param name="t">Tokens.</param>
+    /// <param name="dtype">Dtype of queries.</param>
+    public static Tensor Padded(Tensor real, long t, ScalarType dtype)
     {
         using var scope = NewDisposeScope();
-        return real.to(ScalarType.Int64).cumsum(1).sub(1).clamp(min: 0).narrow(1, cached, t).MoveToOuterDisposeScope();
+        var at = arange(t, device: real.device);
+        var later = at > at.unsqueeze(1); // [t, t]
+        var padding = real.eq(0).unsqueeze(1).unsqueeze(1); // [rows, 1, 1, t]
+        return Hide(later.bitwise_or(padding.bitwise_and(at.ne(at.unsqueeze(1)))), dtype).MoveToOuterDisposeScope();
     }
+
+    /// <summary>[rows, t] positions of tokens: real ones before each, itself apart; 0 for padding.</summary>
+    public static Tensor Positions(Tensor real)
+    {
+        using var scope = NewDisposeScope();
+        return real.to(ScalarType.Int64).cumsum(1).sub(1).clamp(min: 0).MoveToOuterDisposeScope();
+    }
+
+    private static Tensor Hide(Tensor hidden, ScalarType dtype) => zeros(hidden.shape, dtype, hidden.device).masked_fill(hidden, float.NegativeInfinity);
 }

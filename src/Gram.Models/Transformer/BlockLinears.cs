@@ -12,8 +12,10 @@ internal interface IBlockLinears
     (Tensor Q, Tensor K, Tensor V) Qkv(Tensor x);
     /// <summary>Attention's output projection, [rows, t, hidden].</summary>
     Tensor Output(Tensor x);
-    /// <summary>down(silu(gate(x)) · up(x)), [rows, t, hidden].</summary>
-    Tensor Mlp(Tensor x);
+    /// <summary>The two inner projections of the MLP, [rows, t, inner].</summary>
+    (Tensor Gate, Tensor Up) GateUp(Tensor x);
+    /// <summary>The MLP's output projection of [rows, t, inner], [rows, t, hidden].</summary>
+    Tensor Down(Tensor x);
 }
 
 /// <summary>The weights as they are: differentiable, on any device.</summary>
@@ -22,22 +24,15 @@ internal sealed class PlainLinears(IReadOnlyDictionary<string, Tensor> weights, 
     public Linear Q { get; } = new(weights, prefix + "self_attn.q_proj");
     public Linear K { get; } = new(weights, prefix + "self_attn.k_proj");
     public Linear V { get; } = new(weights, prefix + "self_attn.v_proj");
-    public Linear O { get; } = new(weights, prefix + "self_attn.o_proj");
-    public Linear Gate { get; } = new(weights, prefix + "mlp.gate_proj");
-    public Linear Up { get; } = new(weights, prefix + "mlp.up_proj");
-    public Linear Down { get; } = new(weights, prefix + "mlp.down_proj");
+    public Linear OutputProjection { get; } = new(weights, prefix + "self_attn.o_proj");
+    public Linear GateProjection { get; } = new(weights, prefix + "mlp.gate_proj");
+    public Linear UpProjection { get; } = new(weights, prefix + "mlp.up_proj");
+    public Linear DownProjection { get; } = new(weights, prefix + "mlp.down_proj");
 
     public (Tensor Q, Tensor K, Tensor V) Qkv(Tensor x) => (Q.Forward(x), K.Forward(x), V.Forward(x));
-    public Tensor Output(Tensor x) => O.Forward(x);
-
-    public Tensor Mlp(Tensor x)
-    {
-        using var gate = Gate.Forward(x);
-        using var activated = F.silu(gate);
-        using var up = Up.Forward(x);
-        using var inner = activated * up;
-        return Down.Forward(inner);
-    }
+    public Tensor Output(Tensor x) => OutputProjection.Forward(x);
+    public (Tensor Gate, Tensor Up) GateUp(Tensor x) => (GateProjection.Forward(x), UpProjection.Forward(x));
+    public Tensor Down(Tensor x) => DownProjection.Forward(x);
 }
 
 /// <summary>Packed copies for decoding: q, k, v in one product, gate and up in one.</summary>
@@ -51,10 +46,10 @@ internal sealed class PackedLinears : IBlockLinears, IDisposable
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
         qkv = Linear.Join(plain.Q, plain.K, plain.V).Pack();
-        output = plain.O.Pack();
-        gateUp = Linear.Join(plain.Gate, plain.Up).Pack();
-        down = plain.Down.Pack();
-        (queries, keys, inner) = (plain.Q.Weight.shape[0], plain.K.Weight.shape[0], plain.Gate.Weight.shape[0]);
+        output = plain.OutputProjection.Pack();
+        gateUp = Linear.Join(plain.GateProjection, plain.UpProjection).Pack();
+        down = plain.DownProjection.Pack();
+        (queries, keys, inner) = (plain.Q.Weight.shape[0], plain.K.Weight.shape[0], plain.GateProjection.Weight.shape[0]);
     }
 
     public (Tensor Q, Tensor K, Tensor V) Qkv(Tensor x)
@@ -65,15 +60,13 @@ internal sealed class PackedLinears : IBlockLinears, IDisposable
 
     public Tensor Output(Tensor x) => output.Forward(x);
 
-    public Tensor Mlp(Tensor x)
+    public (Tensor Gate, Tensor Up) GateUp(Tensor x)
     {
         using var both = gateUp.Forward(x);
-        using var gate = both.narrow(-1, 0, inner);
-        using var activated = F.silu(gate);
-        using var up = both.narrow(-1, inner, inner);
-        using var product = activated.mul_(up).alias();
-        return down.Forward(product);
+        return (both.narrow(-1, 0, inner), both.narrow(-1, inner, inner));
     }
+
+    public Tensor Down(Tensor x) => down.Forward(x);
 
     /// <inheritdoc/>
     public void Dispose()
@@ -91,7 +84,7 @@ internal readonly record struct Linear(Tensor Weight, Tensor? Bias)
     public Linear(IReadOnlyDictionary<string, Tensor> weights, string name)
         : this(weights[name + ".weight"], weights.GetValueOrDefault(name + ".bias")) { }
 
-    public Tensor Forward(Tensor x) => F.linear(x, Weight, Bias);
+    public Tensor Forward(Tensor x) => WideProducts.Takes(x) ? WideProducts.Linear(x, Weight, Bias) : F.linear(x, Weight, Bias);
 
     public PackedLinear Pack() => new(Weight, Bias);
 

@@ -1,6 +1,9 @@
 using Gram.Models.Checkpoints;
+using Gram.Models.Kernels;
 using Gram.Models.Native;
+using Gram.Models.Tokenization;
 using Gram.Models.Transformer.Architectures;
+using Gram.Models.Transformer.Lora;
 using TorchSharp;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
@@ -8,34 +11,41 @@ using F = TorchSharp.torch.nn.functional;
 namespace Gram.Models.Transformer;
 
 /// <summary>A decoder language model: weights under their Hugging Face names, and the forward pass.</summary>
-public sealed class CausalLM : IDisposable
+public sealed partial class CausalLM : IDisposable
 {
     /// <summary>Rows × tokens up to which packed linears beat plain ones.</summary>
     private const long PackedRows = 64;
+    /// <summary>Rows up to which a decoding step is one kernel; where the processor multiplies in bfloat16, packed linears win earlier.</summary>
+    private const int KernelRows = 64, KernelRowsBesideBFloat16 = 8;
 
-    private readonly Tensor embedding, head;
+    private const string EmbeddingName = "model.embed_tokens.weight", HeadName = "lm_head.weight";
+
+    private readonly Tensor embedding;
+    private readonly Packable<Linear, PackedLinear> head;
     private readonly Block[] blocks;
     private readonly RmsNorm finalNorm;
     private readonly RotaryEmbedding rotary;
-    private PackedLinear? packedHead;
+    private CpuDecoder? decoder;
 
-    internal CausalLM(ModelConfig config, IReadOnlyDictionary<string, Tensor> parameters)
+    internal CausalLM(ModelConfig config, IReadOnlyDictionary<string, Tensor> weights) : this(config, weights, null, null) { }
+
+    private CausalLM(ModelConfig config, IReadOnlyDictionary<string, Tensor> weights, CausalLM? parent, LoraAdapter? adapter)
     {
-        (Config, Parameters) = (config, parameters);
-        embedding = parameters["model.embed_tokens.weight"];
-        head = config.TieWordEmbeddings ? embedding : parameters["lm_head.weight"];
+        (Config, Weights, this.parent, Adapter) = (config, weights, parent, adapter);
+        embedding = weights[EmbeddingName];
+        head = SharedHead ?? new(new Linear(config.TieWordEmbeddings ? embedding : weights[HeadName], null), plain => plain.Pack());
         (DType, Device) = (embedding.dtype, embedding.device);
-        blocks = [.. Enumerable.Range(0, config.NumHiddenLayers).Select(layer => new Block(config, layer, parameters))];
-        finalNorm = new(parameters["model.norm.weight"], config.RmsNormEps);
+        blocks = [.. Enumerable.Range(0, config.NumHiddenLayers).Select(layer => new Block(config, layer, weights, parent?.blocks[layer], adapter))];
+        finalNorm = new(weights["model.norm.weight"], config.RmsNormEps);
         rotary = new(config, DType, Device);
     }
 
-    /// <summary>Loads a Hugging Face directory.</summary>
+    /// <summary>Loads a Hugging Face directory; a PEFT adapter's directory is loaded over the base model that it names.</summary>
     /// <exception cref="GramException">A file, a tensor or its shape is missing or wrong, or the architecture is not supported.</exception>
     public static CausalLM Load(string directory, ScalarType dtype = ScalarType.Float32, Device? device = null)
     {
         Libtorch.Load();
-        return CheckpointReader.Read(directory, dtype, device ?? CPU);
+        return LoraConfig.IsAdapter(directory) ? Load(LoraConfig.BaseOf(directory), directory, dtype, device) : CheckpointReader.Read(directory, dtype, device ?? CPU);
     }
 
     /// <summary>A model with random weights (normal, standard deviation initializer_range or 0.02; norms 1, biases 0).</summary>
@@ -51,27 +61,52 @@ public sealed class CausalLM : IDisposable
     public ScalarType DType { get; }
     /// <summary>Device of the weights.</summary>
     public Device Device { get; }
-    /// <summary>Weights by Hugging Face name, embedding first, head last; a tied head is not listed twice. Leaves: set requires_grad through <see cref="SetTrainable"/>.</summary>
-    public IReadOnlyDictionary<string, Tensor> Parameters { get; }
+    /// <summary>All weights that it computes with, by Hugging Face name, embedding first, head last; a tied head is not listed twice. A view's are its base's, but for the whole modules of its adapter.</summary>
+    public IReadOnlyDictionary<string, Tensor> Weights { get; }
+    /// <summary>What is trained and saved: all weights, or those of a view's adapter alone, by PEFT's names. Leaves: set requires_grad through <see cref="SetTrainable"/>.</summary>
+    public IReadOnlyDictionary<string, Tensor> Parameters => Adapter?.Parameters ?? Weights;
 
-    /// <summary>Switches gradients of all parameters on or off.</summary>
+    /// <summary>Switches gradients of all parameters on or off; a view's base keeps its own setting.</summary>
     public void SetTrainable(bool trainable)
     {
         foreach (var parameter in Parameters.Values) parameter.requires_grad = trainable;
     }
 
-    /// <summary>Last hidden states after the final norm, [rows, tokens, hidden].</summary>
+    /// <summary>Last hidden states after the final norm, [rows, tokens, hidden]; differentiable.</summary>
     /// <param name="tokens">[rows, tokens] int64.</param>
-    /// <param name="mask">[rows, cached + tokens], 1 = real, 0 = padding; null = all real. Positions are cumsum(mask) − 1. Right padding needs no mask: causality hides it.</param>
-    /// <param name="cache">Keys and values of earlier tokens, extended by this call. With a cache the call is inference and uses packed linears where they pay; without, plain kernels, differentiable.</param>
-    public Tensor Hidden(Tensor tokens, Tensor? mask = null, KvCache? cache = null)
+    /// <param name="mask">[rows, tokens], 1 = real, 0 = padding; null = all real. Positions are cumsum(mask) − 1. Right padding needs no mask: causality hides it.</param>
+    public Tensor Hidden(Tensor tokens, Tensor? mask = null)
     {
-        using var noGrad = cache is null ? null : no_grad();
         using var scope = NewDisposeScope();
-        var x = Layers(tokens, mask, cache, blocks.Length);
+        return finalNorm.Forward(Layers(tokens, mask, null, blocks.Length)).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The same for tokens that follow those of a cache, which is extended by them: inference, with packed linears where they pay.</summary>
+    /// <param name="tokens">[rows, tokens] int64: the next tokens of each of the cache's rows. Shorter rows are padded on the right, and <see cref="KvCache.Truncate"/>d afterwards.</param>
+    /// <param name="cache">Keys and values of earlier tokens.</param>
+    /// <exception cref="ArgumentException">The cache has other rows, or no room.</exception>
+    public Tensor Hidden(Tensor tokens, KvCache cache)
+    {
+        using var noGrad = no_grad();
+        using var scope = NewDisposeScope();
+        var x = Layers(tokens, null, cache, blocks.Length);
         var rows = tokens.numel();
-        var normalised = cache is not null && Packs(rows) ? finalNorm.ForwardPacked(x, rows, Config.HiddenSize) : finalNorm.Forward(x);
-        return normalised.MoveToOuterDisposeScope();
+        return (Packs(rows) ? finalNorm.ForwardPacked(x, rows, Config.HiddenSize) : finalNorm.Forward(x)).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>One decoding step: float32 logits of what follows each row's next token, [rows, vocab]. The cache is extended by the tokens.</summary>
+    /// <param name="tokens">[rows] int64.</param>
+    /// <param name="cache">Keys and values of earlier tokens.</param>
+    /// <exception cref="ArgumentException">The cache has other rows, or no room.</exception>
+    public Tensor Decode(Tensor tokens, KvCache cache)
+    {
+        using var scope = NewDisposeScope();
+        if (!DecodesByKernel(cache.Rows)) return Logits(Hidden(tokens.unsqueeze(1), cache).squeeze(1), packed: true).to_type(ScalarType.Float32).MoveToOuterDisposeScope();
+        RequireRoom(cache, tokens.numel(), 1);
+        decoder ??= new CpuDecoder(Config, Weights, Adapter);
+        var logits = decoder.Step(tokens, cache).MoveToOuterDisposeScope();
+        cache.Advance(1);
+        return logits;
     }
 
     /// <summary>[rows, tokens, hidden] residual stream after the first blocks, without the final norm.</summary>
@@ -79,30 +114,50 @@ public sealed class CausalLM : IDisposable
     {
         using var scope = NewDisposeScope();
         var shape = tokens.shape;
-        var (rows, t, cached) = (shape[0], shape[1], (long)(cache?.Length ?? 0));
-        if (cache is not null && (cache.Rows != rows || cached + t > cache.Capacity))
-        {
-            throw new ArgumentException($"the cache has {cache.Rows} rows and room for {cache.Capacity - cached} more tokens, not {rows} and {t}", nameof(cache));
-        }
-        var state = new ForwardState(
-            mask is null ? rotary.At(cached, t) : rotary.At(AttentionMask.Positions(mask, cached, t), rows, t, cached + t),
-            mask is not null ? AttentionMask.Padded(mask, cached, t, DType) : cached > 0 && t > 1 ? AttentionMask.Causal(cached, t, DType, Device) : null,
-            Causal: mask is null && cached == 0 && t > 1,
-            rows, t, cache,
-            Packed: cache is not null && Packs(rows * t));
+        var (rows, t) = (shape[0], shape[1]);
+        var state = (cache is null ? Whole(rows, t, mask) : Continued(cache, rows, t)) with { Dropout = Dropout(), Merged = IsMerged };
         var x = Aten.Embedding(embedding, tokens);
         foreach (var block in blocks.AsSpan(0, count)) x = block.Forward(x, state);
-        if (cache is not null) cache.Length += (int)t;
+        cache?.Advance((int)t);
         return x.MoveToOuterDisposeScope();
+    }
+
+    private ForwardState Whole(long rows, long t, Tensor? mask) => mask is null
+        ? new() { Rows = rows, Tokens = t, Angles = rotary.At(0, t), Causal = t > 1 }
+        : new() { Rows = rows, Tokens = t, Angles = rotary.At(AttentionMask.Positions(mask), rows, t, t), Mask = AttentionMask.Padded(mask, t, DType) };
+
+    private ForwardState Continued(KvCache cache, long rows, long t)
+    {
+        var cached = cache.Longest;
+        RequireRoom(cache, rows, t);
+        var state = new ForwardState { Rows = rows, Tokens = t, Cache = cache, Packed = Packs(rows * t) };
+        if (cache.Uniform)
+        {
+            var causal = cached == 0 && t > 1;
+            return state with { Angles = rotary.At(cached, t), Causal = causal, Mask = t > 1 && !causal ? AttentionMask.Causal(cached, t, DType, Device) : null };
+        }
+        long[] lengths = [.. cache.Lengths.ToArray().Select(length => (long)length)];
+        var places = tensor(lengths, [rows, 1], device: Device) + arange(t, device: Device); // [rows, t]
+        return state with
+        {
+            Angles = rotary.At(places, rows, t, cached + t),
+            Mask = AttentionMask.Ragged(places, cached + t, DType),
+            Places = places.view(rows, 1, t, 1),
+        };
+    }
+
+    private static void RequireRoom(KvCache cache, long rows, long t)
+    {
+        if (cache.Rows == rows && cache.Longest + t <= cache.Capacity) return;
+        throw new ArgumentException($"the cache has {cache.Rows} rows and room for {cache.Capacity - cache.Longest} more tokens, not {rows} and {t}", nameof(cache));
     }
 
     /// <summary>Logits of all words, in the model's dtype, for hidden states [..., hidden]. packed: decode kernels (inference only).</summary>
     public Tensor Logits(Tensor hidden, bool packed = false)
     {
-        if (!packed || !Packs(hidden.numel() / Config.HiddenSize)) return F.linear(hidden, head);
+        if (!packed || !Packs(hidden.numel() / Config.HiddenSize)) return head.Plain.Forward(hidden);
         using var noGrad = no_grad();
-        packedHead ??= new PackedLinear(head);
-        return packedHead.Forward(hidden);
+        return head.Packed.Forward(hidden);
     }
 
     /// <summary>Float32 logits of a few words only: [..., ids.Count], hidden and head rows widened to float32 first.</summary>
@@ -110,7 +165,7 @@ public sealed class CausalLM : IDisposable
     {
         using var scope = NewDisposeScope();
         var index = tensor(ids.Select(id => (long)id).ToArray(), device: Device);
-        var rows = head.index_select(0, index).to(ScalarType.Float32);
+        var rows = Aten.Rows(head.Plain.Weight, index).to(ScalarType.Float32);
         return F.linear(hidden.to(ScalarType.Float32), rows).MoveToOuterDisposeScope();
     }
 
@@ -119,30 +174,45 @@ public sealed class CausalLM : IDisposable
     {
         return new KvCache(Layers(), Layers(), rows, capacity);
 
-        Tensor[] Layers() => [.. blocks.Select(_ =>
-            empty([rows, Config.NumKeyValueHeads, capacity, Config.HeadDim], DType, Device).DetachFromDisposeScope())];
+        Tensor[] Layers() => [.. blocks.Select(_ => KvCache.Zeros(rows, Config.NumKeyValueHeads, capacity, Config.HeadDim, DType, Device))];
     }
 
-    /// <summary>Says that weights were changed in place: packed copies are rebuilt at the next use.</summary>
+    /// <summary>Says that its parameters were changed in place: packed copies are rebuilt at the next use.</summary>
     public void WeightsChanged()
     {
-        packedHead?.Dispose();
-        packedHead = null;
+        if (SharedHead is null) head.Unpack();
+        decoder?.Dispose();
+        decoder = null;
         foreach (var block in blocks) block.Unpack();
     }
 
-    /// <summary>A copy with weights of its own.</summary>
+    /// <summary>A copy with parameters of its own; that of a view has the same base, and so its dtype.</summary>
     public CausalLM Clone(ScalarType? dtype = null)
     {
+        if (parent is not null) return dtype is null || dtype == DType ? parent.WithAdapter(Adapter!.Clone()) : throw new ArgumentException($"a view has its base's dtype, {DType}", nameof(dtype));
         using var noGrad = no_grad();
-        return new CausalLM(Config, Parameters.ToDictionary(
-            parameter => parameter.Key,
-            parameter => parameter.Value.detach().to(dtype ?? DType, copy: true).DetachFromDisposeScope()));
+        return new CausalLM(Config, Weights.ToDictionary(
+            weight => weight.Key,
+            weight => weight.Value.detach().to(dtype ?? DType, copy: true).DetachFromDisposeScope()));
     }
 
-    /// <summary>Writes config.json, generation_config.json and model.safetensors into an existing directory (tokenizer files apart). weights: others than its own (float32 masters), by the same names; dtype: stored dtype, default the weights'.</summary>
-    public void Save(string directory, IReadOnlyDictionary<string, Tensor>? weights = null, ScalarType? dtype = null) =>
-        CheckpointWriter.Write(directory, Config, Parameters.Keys.Select(name => KeyValuePair.Create(name, (weights ?? Parameters)[name])), dtype);
+    /// <summary>
+    /// Writes a Hugging Face directory: config.json, generation_config.json, the weights (in shards with an index where they
+    /// exceed one), and the tokenizer's files; of a view, its adapter as PEFT's directory instead of configuration and weights.
+    /// Weights of an earlier save are replaced when the new ones are whole.
+    /// </summary>
+    /// <param name="directory">The directory, which may be the one that the model was loaded from.</param>
+    /// <param name="tokenizer">Its files are carried over byte for byte; null: those in the directory stay.</param>
+    /// <param name="weights">Others than its own (float32 masters), by the same names.</param>
+    /// <param name="dtype">Stored dtype; default the weights' own (an adapter's stay as they are).</param>
+    /// <param name="maxShardSize">Largest file of weights, as <see cref="Shards.ParseSize"/> takes it; a tensor that is larger stands alone.</param>
+    /// <exception cref="GramException">The directory cannot be written.</exception>
+    public void Save(string directory, Tokenizer? tokenizer = null, IReadOnlyDictionary<string, Tensor>? weights = null, ScalarType? dtype = null, string maxShardSize = Shards.DefaultSize)
+    {
+        if (Adapter is not null) Adapter.Save(directory, weights);
+        else CheckpointWriter.Write(directory, Config, [.. Weights.Keys.Select(name => KeyValuePair.Create(name, (weights ?? Weights)[name]))], dtype, Shards.ParseSize(maxShardSize));
+        tokenizer?.CopyTo(directory);
+    }
 
     /// <inheritdoc/>
     public void Dispose()
@@ -150,7 +220,15 @@ public sealed class CausalLM : IDisposable
         WeightsChanged();
         rotary.Dispose();
         foreach (var parameter in Parameters.Values) parameter.Dispose();
+        if (ownsParent) parent!.Dispose();
     }
 
-    private bool Packs(long rows) => rows <= PackedRows && Device.type == DeviceType.CPU && DType is ScalarType.Float32 or ScalarType.BFloat16;
+    private bool DecodesByKernel(int rows) => !IsMerged && Device.type == DeviceType.CPU && DType switch
+    {
+        ScalarType.Float32 => rows <= KernelRows,
+        ScalarType.BFloat16 => rows <= (PackedLinear.Takes(ScalarType.BFloat16) ? KernelRowsBesideBFloat16 : KernelRows),
+        _ => false,
+    };
+
+    private bool Packs(long rows) => rows <= PackedRows && Device.type == DeviceType.CPU && PackedLinear.Takes(DType);
 }

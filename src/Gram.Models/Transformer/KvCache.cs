@@ -3,50 +3,114 @@ using static TorchSharp.torch;
 
 namespace Gram.Models.Transformer;
 
-/// <summary>Keys and values of past tokens, per layer [rows, kvHeads, capacity, headDim]. A forward with a cache is inference.</summary>
+/// <summary>
+/// Keys and values of past tokens, per layer [rows, kvHeads, capacity, headDim], allocated once. Every row begins at place 0 and
+/// has a length of its own, so rows of any lengths share a batch without padding between their tokens. A forward with a cache is inference.
+/// </summary>
 public sealed class KvCache : IDisposable
 {
     private readonly Tensor[] keys, values;
+    private readonly int[] lengths;
 
     internal KvCache(Tensor[] keys, Tensor[] values, int rows, int capacity)
     {
-        (this.keys, this.values, Rows, Capacity) = (keys, values, rows, capacity);
+        (this.keys, this.values, Capacity) = (keys, values, capacity);
+        lengths = new int[rows];
     }
 
-    /// <summary>Tokens held.</summary>
-    public int Length { get; internal set; }
+    /// <summary>Tokens held, row by row.</summary>
+    public ReadOnlySpan<int> Lengths => lengths;
+    /// <summary>Tokens of the longest row.</summary>
+    public int Longest => lengths.AsSpan().IsEmpty ? 0 : lengths.Max();
     /// <summary>Rows.</summary>
-    public int Rows { get; }
-    /// <summary>Most tokens it can hold.</summary>
+    public int Rows => lengths.Length;
+    /// <summary>Most tokens that a row can hold.</summary>
     public int Capacity { get; }
+
+    /// <summary>[rows, kvHeads, capacity, headDim] keys of a layer.</summary>
+    internal Tensor Keys(int layer) => keys[layer];
+    /// <summary>[rows, kvHeads, capacity, headDim] values of a layer.</summary>
+    internal Tensor Values(int layer) => values[layer];
+    /// <summary>Whether all rows hold as many tokens.</summary>
+    internal bool Uniform => !lengths.AsSpan().ContainsAnyExcept(lengths[0]);
+
+    /// <summary>Forgets the last tokens of a row: what right padding wrote, or an ended response.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The row holds fewer.</exception>
+    public void Truncate(int row, int length)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(length, lengths[row]);
+        lengths[row] = length;
+    }
+
+    /// <summary>Replaces a row by another cache's row: how a waiting prompt takes the place of an ended response.</summary>
+    /// <exception cref="ArgumentException">That row is longer than this cache's rows can be.</exception>
+    public void Put(int row, KvCache from, int fromRow)
+    {
+        var length = from.lengths[fromRow];
+        if (length > Capacity) throw new ArgumentException($"row {fromRow} holds {length} tokens, this cache has room for {Capacity}", nameof(from));
+        using var noGrad = no_grad();
+        using var scope = NewDisposeScope();
+        foreach (var (to, source) in keys.Concat(values).Zip(from.keys.Concat(from.values)))
+            to[row].narrow(1, 0, length).copy_(source[fromRow].narrow(1, 0, length));
+        lengths[row] = length;
+    }
 
     /// <summary>A new cache whose row i is this one's row rows[i] (repeats allowed), with its own capacity.</summary>
     public KvCache Select(IReadOnlyList<int> rows, int capacity)
     {
-        if (capacity < Length) throw new ArgumentOutOfRangeException(nameof(capacity), capacity, $"the cache holds {Length} tokens");
+        int[] selected = [.. rows.Select(row => lengths[row])];
+        var longest = selected.DefaultIfEmpty().Max();
+        if (capacity < longest) throw new ArgumentOutOfRangeException(nameof(capacity), capacity, $"the cache holds {longest} tokens");
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
         var index = tensor(rows.Select(row => (long)row).ToArray(), device: keys[0].device);
-        return new KvCache(Copy(keys), Copy(values), rows.Count, capacity) { Length = Length };
+        var cache = new KvCache(Copy(keys), Copy(values), rows.Count, capacity);
+        selected.CopyTo(cache.lengths, 0);
+        return cache;
 
         Tensor[] Copy(Tensor[] layers) => [.. layers.Select(layer =>
         {
             var shape = layer.shape;
-            var copy = empty([rows.Count, shape[1], capacity, shape[3]], layer.dtype, layer.device).DetachFromDisposeScope();
-            if (Length > 0) copy.narrow(2, 0, Length).copy_(layer.narrow(2, 0, Length).index_select(0, index));
+            var copy = Zeros(rows.Count, shape[1], capacity, shape[3], layer.dtype, layer.device);
+            if (longest > 0) copy.narrow(2, 0, longest).copy_(layer.narrow(2, 0, longest).index_select(0, index));
             return copy;
         })];
     }
 
-    /// <summary>Stores a layer's keys and values [rows, kvHeads, t, headDim] after the tokens held, and returns all of them up to these.</summary>
-    internal (Tensor Keys, Tensor Values) Append(int layer, Tensor key, Tensor value, long t)
-    {
-        return (Put(keys[layer], key), Put(values[layer], value));
+    /// <summary>One layer's keys or values. Zeros, because what a mask hides still takes part as 0 · value: it must be a number.</summary>
+    internal static Tensor Zeros(long rows, long heads, long capacity, long headDim, ScalarType dtype, Device device) =>
+        zeros([rows, heads, capacity, headDim], dtype, device).DetachFromDisposeScope();
 
-        Tensor Put(Tensor all, Tensor added)
+    /// <summary>Counts t more tokens in every row.</summary>
+    internal void Advance(int t)
+    {
+        foreach (ref var length in lengths.AsSpan()) length += t;
+    }
+
+    /// <summary>Stores a layer's keys and values [rows, kvHeads, t, headDim] after each row's tokens, and returns all of them up to the longest row's new end.</summary>
+    /// <param name="layer">The layer.</param>
+    /// <param name="key">[rows, kvHeads, t, headDim].</param>
+    /// <param name="value">[rows, kvHeads, t, headDim].</param>
+    /// <param name="t">New tokens of each row.</param>
+    /// <param name="places">[rows, 1, t, 1] int64 places of the new tokens where the rows' lengths differ; null where they do not.</param>
+    internal (Tensor Keys, Tensor Values) Append(int layer, Tensor key, Tensor value, long t, Tensor? places)
+    {
+        var longest = Longest;
+        return (Store(keys[layer], key), Store(values[layer], value));
+
+        Tensor Store(Tensor all, Tensor added)
         {
-            using (var place = all.narrow(2, Length, t)) place.copy_(added);
-            return all.narrow(2, 0, Length + t);
+            if (places is not null)
+            {
+                using var index = places.expand_as(added);
+                all.scatter_(2, index, added);
+            }
+            else
+            {
+                using var place = all.narrow(2, longest, t);
+                place.copy_(added);
+            }
+            return all.narrow(2, 0, longest + t);
         }
     }
 

@@ -1,4 +1,5 @@
 using Gram.Models.Checkpoints;
+using Gram.Models.Native;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -36,8 +37,8 @@ internal sealed class RotaryEmbedding(ModelConfig config, ScalarType dtype, Devi
         Reach(bound);
         using var flat = at.reshape(-1);
         return new(
-            cos!.index_select(0, flat).view(rows, 1, count, config.HeadDim),
-            sin!.index_select(0, flat).view(rows, 1, count, config.HeadDim));
+            Aten.Rows(cos!, flat).view(rows, 1, count, config.HeadDim),
+            Aten.Rows(sin!, flat).view(rows, 1, count, config.HeadDim));
     }
 
     /// <inheritdoc/>
@@ -54,14 +55,14 @@ internal sealed class RotaryEmbedding(ModelConfig config, ScalarType dtype, Devi
         positions = Math.Max(256, (long)System.Numerics.BitOperations.RoundUpToPowerOf2((ulong)count));
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
-        var at = arange(positions, dtype: ScalarType.Float32, device: CPU).unsqueeze(1);
-        var freqs = at * Frequencies(config).unsqueeze(0); // [positions, headDim / 2]
+        var at = arange(positions, dtype: ScalarType.Float32, device: device).unsqueeze(1);
+        var freqs = at * Frequencies(config).to(device).unsqueeze(0); // [positions, headDim / 2]
         (cos, sin) = (freqs.cos(), freqs.sin());
-        cos = cat([cos, cos], 1).to(dtype, device).DetachFromDisposeScope();
-        sin = cat([-sin, sin], 1).to(dtype, device).DetachFromDisposeScope();
+        cos = cat([cos, cos], 1).to(dtype).DetachFromDisposeScope();
+        sin = cat([-sin, sin], 1).to(dtype).DetachFromDisposeScope();
     }
 
-    /// <summary>[headDim / 2] angle of one position, in float32 as Hugging Face computes it (modeling_rope_utils).</summary>
+    /// <summary>[headDim / 2] angle of one position, in float32 and on the CPU as Hugging Face computes it (modeling_rope_utils).</summary>
     internal static Tensor Frequencies(ModelConfig config)
     {
         using var scope = NewDisposeScope();

@@ -219,8 +219,7 @@ internal sealed class PpoSession : IDisposable
     private void SaveFinalModel(string path)
     {
         models.SavePolicy(path, tokenizer);
-        if (models.Value is not { } value) return;
-        AtomicFile.WriteDirectory(Path.Combine(path, "value_model"), target => value.Model.Save(target, value.Optimizer.Masters));
+        models.SaveValue(Path.Combine(path, "value_model"));
     }
 
     private PpoResult Result(Evaluation? last) => new()

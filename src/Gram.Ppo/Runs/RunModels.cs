@@ -1,3 +1,4 @@
+using Gram.Models.Checkpoints;
 using Gram.Models.Tokenization;
 using Gram.Models.Transformer;
 using Gram.Training.Optimisation;
@@ -11,9 +12,11 @@ internal sealed class RunModels : IDisposable
     private const string PolicyOptimizer = "optimizer", ValueOptimizer = "value_optimizer";
 
     private readonly CausalLM? masters, valueMasters; // float32 weights of models that compute in another dtype
+    private readonly string maxShardSize;
 
     public RunModels(PpoOptions options, ScalarType dtype, Device device)
     {
+        maxShardSize = options.MaxShardSize;
         var loaded = CausalLM.Load(options.ModelNameOrPath, ScalarType.Float32, device);
         (Policy, masters) = dtype == ScalarType.Float32 ? (loaded, null) : (loaded.Clone(dtype), loaded);
         try
@@ -46,10 +49,12 @@ internal sealed class RunModels : IDisposable
     public (ValueModel Model, AdamW Optimizer)? Value { get; }
 
     /// <summary>Writes the policy as a Hugging Face directory, in the dtype that it computes in.</summary>
-    public void SavePolicy(string directory, Tokenizer tokenizer)
+    public void SavePolicy(string directory, Tokenizer tokenizer) => Policy.Save(directory, tokenizer, Optimizer.Masters, Policy.DType, maxShardSize);
+
+    /// <summary>Writes the value model, where there is one, into a directory of its own.</summary>
+    public void SaveValue(string directory)
     {
-        Policy.Save(directory, Optimizer.Masters, Policy.DType);
-        tokenizer.CopyTo(directory);
+        if (Value is { } value) AtomicFile.WriteDirectory(directory, target => value.Model.Save(target, value.Optimizer.Masters, maxShardSize));
     }
 
     /// <summary>Writes float32 weights and moments of policy and value model, the value head among them.</summary>

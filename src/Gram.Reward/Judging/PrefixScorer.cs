@@ -19,11 +19,6 @@ internal sealed class PrefixScorer(CausalLM model, int[] labelIds, int batchToke
     /// <summary>Prompts of one question: rows, and how many tokens they have in common.</summary>
     private sealed record Group(int[] Rows, int Shared);
 
-    /// <summary>A cache of prefixes, one a row, right-padded to one width.</summary>
-    /// <param name="Cache">Keys and values.</param>
-    /// <param name="Real">Real tokens of each row; the rest is padding.</param>
-    private sealed record Prefixes(KvCache Cache, int[] Real);
-
     /// <summary>The two labels' logits, prompt by prompt.</summary>
     public (float First, float Second)[] Score(IReadOnlyList<JudgeInput> prompts, CancellationToken cancellationToken)
     {
@@ -45,7 +40,7 @@ internal sealed class PrefixScorer(CausalLM model, int[] labelIds, int batchToke
         foreach (var chunk in Batches(groups, group => group.Shared))
         {
             cancellationToken.ThrowIfCancellationRequested();
-            var prefixes = sharesQuestions ? Extend(start, preamble, chunk, prompts) : start is null ? null : new Prefixes(start, [preamble]);
+            var prefixes = sharesQuestions ? Extend(start, preamble, chunk, prompts) : start; // one row a group
             try
             {
                 var rows = chunk.SelectMany((group, index) => group.Rows.Select(row => (Row: row, Prefix: index, group.Shared)));
@@ -57,7 +52,7 @@ internal sealed class PrefixScorer(CausalLM model, int[] labelIds, int batchToke
             }
             finally
             {
-                if (sharesQuestions) prefixes?.Cache.Dispose();
+                if (sharesQuestions) prefixes?.Dispose();
             }
         }
         return logits;
@@ -67,48 +62,33 @@ internal sealed class PrefixScorer(CausalLM model, int[] labelIds, int batchToke
     {
         using var scope = NewDisposeScope();
         var cache = model.NewCache(1, ids.Length);
-        model.Hidden(Tokens([ids.ToArray()], ids.Length), cache: cache);
+        model.Hidden(Tokens([ids.ToArray()], ids.Length), cache);
         return cache;
     }
 
     /// <summary>Caches of the groups' shared prefixes, after the preamble.</summary>
-    private Prefixes Extend(KvCache? start, int preamble, List<Group> groups, IReadOnlyList<JudgeInput> prompts)
+    private KvCache Extend(KvCache? start, int preamble, List<Group> groups, IReadOnlyList<JudgeInput> prompts)
     {
         using var scope = NewDisposeScope();
         var width = groups.Max(group => group.Shared) - preamble;
         var rows = new int[groups.Count];
         var cache = start?.Select(rows, preamble + width) ?? model.NewCache(groups.Count, width);
-        // Right padding hides itself in this forward; the next one has to mask it.
-        if (width > 0) model.Hidden(Tokens([.. groups.Select(group => prompts[group.Rows[0]].Ids[preamble..group.Shared])], width), cache: cache);
-        return new(cache, [.. groups.Select(group => group.Shared)]);
+        if (width > 0) model.Hidden(Tokens([.. groups.Select(group => prompts[group.Rows[0]].Ids[preamble..group.Shared])], width), cache);
+        for (var row = 0; row < groups.Count; row++) cache.Truncate(row, groups[row].Shared);
+        return cache;
     }
 
-    private void ScoreBatch(List<(int Row, int Prefix, int Shared)> batch, Prefixes? prefixes, IReadOnlyList<JudgeInput> prompts, (float, float)[] logits)
+    private void ScoreBatch(List<(int Row, int Prefix, int Shared)> batch, KvCache? prefixes, IReadOnlyList<JudgeInput> prompts, (float, float)[] logits)
     {
         using var scope = NewDisposeScope();
         int[][] suffixes = [.. batch.Select(row => prefixes is null ? prompts[row.Row].Ids : prompts[row.Row].Ids[row.Shared..])];
         var width = suffixes.Max(suffix => suffix.Length);
         var tokens = Tokens(suffixes, width);
-        using var cache = prefixes?.Cache.Select([.. batch.Select(row => row.Prefix)], prefixes.Cache.Length + width);
-        var hidden = model.Hidden(tokens, prefixes is null ? null : Mask(batch, prefixes, width), cache); // [rows, width, hidden]
+        using var cache = prefixes?.Select([.. batch.Select(row => row.Prefix)], prefixes.Longest + width);
+        var hidden = cache is null ? model.Hidden(tokens) : model.Hidden(tokens, cache); // [rows, width, hidden]
         var last = tensor(suffixes.Select((suffix, row) => (long)row * width + suffix.Length - 1).ToArray(), device: model.Device);
         var labels = model.LogitsOf(hidden.flatten(0, 1).index_select(0, last), labelIds).cpu().data<float>(); // [rows, 2]
         for (var i = 0; i < batch.Count; i++) logits[batch[i].Row] = (labels[2 * i], labels[2 * i + 1]);
-    }
-
-    /// <summary>[rows, cached + width]: hides the padding inside the prefixes; null where there is none.</summary>
-    private Tensor? Mask(List<(int Row, int Prefix, int Shared)> batch, Prefixes prefixes, int width)
-    {
-        var cached = prefixes.Cache.Length;
-        if (batch.All(row => prefixes.Real[row.Prefix] == cached)) return null;
-        var mask = new long[batch.Count * (cached + width)];
-        Array.Fill(mask, 1);
-        for (var i = 0; i < batch.Count; i++)
-        {
-            var real = prefixes.Real[batch[i].Prefix];
-            Array.Clear(mask, i * (cached + width) + real, cached - real);
-        }
-        return tensor(mask, [batch.Count, cached + width], device: model.Device);
     }
 
     /// <summary>[rows, width] ids, padded on the right with id 0: causality hides it.</summary>

@@ -146,8 +146,7 @@ public sealed class GramTrainer(GramTrainingOptions options, IPublisher<StepLogg
 
         void SaveModel(string directory)
         {
-            model.Save(directory);
-            tokenizer.CopyTo(directory);
+            model.Save(directory, tokenizer, maxShardSize: options.MaxShardSize);
             examples.Judge.Write(directory);
         }
     }

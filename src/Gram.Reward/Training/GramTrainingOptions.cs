@@ -1,5 +1,6 @@
 using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
+using Gram.Models.Checkpoints;
 using Gram.Training.Optimisation;
 using Microsoft.Extensions.Configuration;
 
@@ -20,7 +21,7 @@ public enum IntervalStrategy
 public sealed record GramTrainingOptions
 {
     /// <summary>The model to train.</summary>
-    [ConfigurationKeyName("model_name_or_path"), Required, Description("the model to train: a Hugging Face directory")]
+    [ConfigurationKeyName("model_name_or_path"), Required, Description("the model to train: a Hugging Face directory or hub id")]
     public string ModelNameOrPath { get; init; } = "";
 
     /// <summary>Where the run and the trained model are written.</summary>
@@ -182,6 +183,11 @@ public sealed record GramTrainingOptions
     /// <summary>Most checkpoints kept.</summary>
     [ConfigurationKeyName("save_total_limit"), Range(1, int.MaxValue), Description("most checkpoints kept; all unless set")]
     public int? SaveTotalLimit { get; init; }
+
+    /// <summary>Largest file of saved weights.</summary>
+    [ConfigurationKeyName("max_shard_size"), Description("largest file of saved weights: bytes, or for instance 5GB or 200MB; larger models are saved in shards")]
+    [RegularExpression(Shards.SizePattern, ErrorMessage = "max_shard_size must be a size such as 5GB, 200MB or a number of bytes")]
+    public string MaxShardSize { get; init; } = Shards.DefaultSize;
 
     /// <summary>When the model is evaluated, apart from the end.</summary>
     [ConfigurationKeyName("eval_strategy"), Description("when the model is evaluated, besides at the end; steps where eval_steps is set, else no")]

@@ -1,3 +1,4 @@
+using Gram.Models.Native;
 using Gram.Models.Transformer;
 using Gram.Reward.Encoding;
 using TorchSharp;
@@ -22,7 +23,7 @@ internal abstract class TrainingObjective
     {
         using var hidden = model.Hidden(batch.Tokens); // [rows, tokens, hidden]
         using var flat = hidden.flatten(0, 1);
-        return flat.index_select(0, batch.Predicting);
+        return Aten.Rows(flat, batch.Predicting);
     }
 }
 

@@ -49,5 +49,6 @@ public class ModelWorkTests
         var figure = new Measurement(64, "tokens/s", 2, f => 40e9 / (1e9 * f.ReadGbps)).Against("decode", floors);
         figure.Should().Be(new BenchFigure("decode", 32, "tokens/s", 0.5));
         floors.Gemm(torch.ScalarType.BFloat16).Should().Be(300e9);
+        (floors with { GemmBf16Gflops = 1 }).Gemm(torch.ScalarType.BFloat16).Should().Be(100e9, "bfloat16 can be multiplied as float32");
     }
 }

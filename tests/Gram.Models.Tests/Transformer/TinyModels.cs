@@ -39,6 +39,9 @@ internal static class TinyModels
         };
     }
 
+    /// <summary>A model whose head is its embedding.</summary>
+    public static CausalLM Tied(string type) => CausalLM.Create(Config(type, 1) with { TieWordEmbeddings = true }, new RandomSource(1));
+
     public static CausalLM Create(string type, ulong seed, ScalarType dtype = ScalarType.Float32)
     {
         var model = CausalLM.Create(Config(type, seed), new RandomSource(seed), dtype);

@@ -38,9 +38,9 @@ public sealed class GramTrainerTests : IDisposable
     [Fact]
     public async Task Stage2_Trained_IsAJudgeDirectoryAndARunDirectory()
     {
-        var result = await new GramTrainer(Stage2("run") with { MaxSteps = 2 }, steps, notices) { ConfigYaml = "max_steps: 2\n" }.RunAsync();
+        var result = await new GramTrainer(Stage2("run") with { MaxSteps = 2, MaxShardSize = "5KB" }, steps, notices) { ConfigYaml = "max_steps: 2\n" }.RunAsync();
 
-        foreach (var file in new[] { "config.json", "model.safetensors", "tokenizer.json", "gram_config.json", "config.yaml", "trainer_state.json", "trainer_log.jsonl" })
+        foreach (var file in new[] { "config.json", "model.safetensors.index.json", "tokenizer.json", "gram_config.json", "config.yaml", "trainer_state.json", "trainer_log.jsonl" })
         {
             File.Exists(Path.Combine(result.Model, file)).Should().BeTrue(file);
         }

@@ -44,6 +44,20 @@ public sealed class TrainingObjectiveTests : IDisposable
         objective.Evaluate(model, Rows).Loss.Should().BeApproximately(expected, 1e-4);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Backward_OnTheMetaDevice_GivesEveryWeightItsGradient(bool stage2)
+    {
+        using var onMeta = CausalLM.Create(model.Config, new(1), device: META);
+        onMeta.SetTrainable(true);
+        TrainingObjective objective = stage2 ? new LabelObjective([3, 4], smoothing: 0.1) : new NextTokenObjective();
+
+        objective.Backward(onMeta, Rows[..3], 0.5).device_type.Should().Be(DeviceType.META);
+
+        onMeta.Parameters.Values.Should().OnlyContain(weight => weight.grad!.device_type == DeviceType.META && weight.grad!.shape.SequenceEqual(weight.shape));
+    }
+
     [Fact]
     public void Label_LooksAtTheLabelLogitsBeforeTheFirstTrainedToken()
     {
