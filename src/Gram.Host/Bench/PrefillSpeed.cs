@@ -15,7 +15,7 @@ internal static class PrefillSpeed
         {
             using var step = NewDisposeScope();
             using var cache = model.NewCache(1, tokens);
-            model.Logits(model.Hidden(ids, cache).select(1, tokens - 1), packed: true);
+            model.InferenceLogits(model.Hidden(ids, cache).select(1, tokens - 1));
         });
         var work = new ModelWork(model.Config).Forward(tokens, 1, ModelWork.Causal(1, tokens));
         return new Measurement(tokens, "tokens/s", seconds, floors => work / floors.Gemm(model.DType));

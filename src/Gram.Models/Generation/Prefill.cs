@@ -20,7 +20,7 @@ internal sealed class Prefill : IDisposable
         Cache = model.NewCache(prompts.Count, width);
         var hidden = model.Hidden(tensor(ids, [prompts.Count, width], device: model.Device), Cache); // [prompts, width, hidden]
         var last = tensor(prompts.Select((prompt, row) => (long)row * width + prompt.Length - 1).ToArray(), device: model.Device);
-        Logits = model.Logits(hidden.flatten(0, 1).index_select(0, last), packed: true).DetachFromDisposeScope();
+        Logits = model.InferenceLogits(hidden.flatten(0, 1).index_select(0, last)).DetachFromDisposeScope();
         for (var row = 0; row < prompts.Count; row++) Cache.Truncate(row, prompts[row].Length);
     }
 

@@ -56,6 +56,13 @@ internal static unsafe class RowKernels
         for (var i = 0; i < count; i++) x[i] += y[i];
     }
 
+    /// <summary>Reads numbers of T as float32.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Widen<T>(T* from, float* to, int count) where T : unmanaged
+    {
+        for (var i = 0; i < count; i++) to[i] = DotProducts.ToSingle(from[i]);
+    }
+
     /// <summary>Stores float32 numbers as T.</summary>
     public static void Narrow<T>(float* from, T* to, int count) where T : unmanaged
     {
@@ -66,10 +73,13 @@ internal static unsafe class RowKernels
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Softmax(float* scores, int count, float scale)
     {
-        var largest = float.NegativeInfinity;
-        for (var j = 0; j < count; j++) largest = MathF.Max(largest, scores[j]);
+        var (largest, i) = (float.NegativeInfinity, 0);
+        var most = Vector256.Create(largest);
+        for (; i + Lanes <= count; i += Lanes) most = Vector256.Max(most, Vector256.Load(scores + i));
+        for (var lane = 0; lane < Lanes; lane++) largest = MathF.Max(largest, most[lane]);
+        for (; i < count; i++) largest = MathF.Max(largest, scores[i]);
         Vector256<float> sums = default;
-        var i = 0;
+        i = 0;
         for (; i + Lanes <= count; i += Lanes)
         {
             var e = Vector256.Exp((Vector256.Load(scores + i) - Vector256.Create(largest)) * scale);
@@ -78,36 +88,86 @@ internal static unsafe class RowKernels
         }
         var sum = Vector256.Sum(sums);
         for (; i < count; i++) sum += scores[i] = MathF.Exp((scores[i] - largest) * scale);
-        for (var j = 0; j < count; j++) scores[j] /= sum;
+        var factor = 1 / sum;
+        for (i = 0; i + Lanes <= count; i += Lanes) (Vector256.Load(scores + i) * factor).Store(scores + i);
+        for (; i < count; i++) scores[i] *= factor;
     }
 
-    /// <summary>y = Σ_j weights[j] · rows[j, :], for rows [count, width] of float or of ushort (bfloat16).</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void WeightedSum<T>(float* weights, T* rows, int count, float* y, int width) where T : unmanaged
+    /// <summary>y[q, :] = Σ_j weights[q, j] · rows[j, :] for all q.</summary>
+    /// <param name="weights">[queries, count], <paramref name="stride"/> apart.</param>
+    /// <param name="stride">Distance of two queries' weights.</param>
+    /// <param name="queries">Queries.</param>
+    /// <param name="rows">[count, width], of float or of ushort (bfloat16).</param>
+    /// <param name="count">Rows.</param>
+    /// <param name="y">[queries, width].</param>
+    /// <param name="width">Width of a row.</param>
+    public static void WeightedSums<T>(float* weights, int stride, int queries, T* rows, int count, float* y, int width) where T : unmanaged
+    {
+        if (Vector512.IsHardwareAccelerated) WeightedSums<Lanes16, Vector512<float>, T>(weights, stride, queries, rows, count, y, width);
+        else WeightedSums<Lanes8, Vector256<float>, T>(weights, stride, queries, rows, count, y, width);
+    }
+
+    private static void WeightedSums<L, V, T>(float* weights, int stride, int queries, T* rows, int count, float* y, int width) where L : ILanes<V> where V : unmanaged where T : unmanaged
     {
         var d = 0;
-        for (; d + (4 * Lanes) <= width; d += 4 * Lanes)
+        for (; d + (2 * L.Count) <= width; d += 2 * L.Count)
         {
-            Vector256<float> s0 = default, s1 = default, s2 = default, s3 = default;
-            var row = rows + d;
-            for (var j = 0; j < count; j++, row += width)
-            {
-                var w = Vector256.Create(weights[j]);
-                s0 = Vector256.FusedMultiplyAdd(w, DotProducts.Load(row), s0);
-                s1 = Vector256.FusedMultiplyAdd(w, DotProducts.Load(row + Lanes), s1);
-                s2 = Vector256.FusedMultiplyAdd(w, DotProducts.Load(row + (2 * Lanes)), s2);
-                s3 = Vector256.FusedMultiplyAdd(w, DotProducts.Load(row + (3 * Lanes)), s3);
-            }
-            s0.Store(y + d);
-            s1.Store(y + d + Lanes);
-            s2.Store(y + d + (2 * Lanes));
-            s3.Store(y + d + (3 * Lanes));
+            var q = 0;
+            for (; q + 4 <= queries; q += 4) FourSums<L, V, T>(weights + ((long)q * stride), stride, rows + d, count, y + ((long)q * width) + d, width);
+            for (; q < queries; q++) OneSum<L, V, T>(weights + ((long)q * stride), rows + d, count, y + ((long)q * width) + d, width);
         }
         for (; d < width; d++)
         {
-            var sum = 0f;
-            for (var j = 0; j < count; j++) sum = MathF.FusedMultiplyAdd(weights[j], DotProducts.ToSingle(rows[((long)j * width) + d]), sum);
-            y[d] = sum;
+            for (var q = 0; q < queries; q++)
+            {
+                var sum = 0f;
+                for (var j = 0; j < count; j++) sum = MathF.FusedMultiplyAdd(weights[((long)q * stride) + j], DotProducts.ToSingle(rows[((long)j * width) + d]), sum);
+                y[((long)q * width) + d] = sum;
+            }
         }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void OneSum<L, V, T>(float* weights, T* rows, int count, float* y, int width) where L : ILanes<V> where V : unmanaged where T : unmanaged
+    {
+        V s0 = default, s1 = default;
+        for (var j = 0; j < count; j++, rows += width)
+        {
+            var (a, b) = DotProducts.Load<L, V, T>(rows);
+            var w = L.All(weights[j]);
+            (s0, s1) = (L.MultiplyAdd(w, a, s0), L.MultiplyAdd(w, b, s1));
+        }
+        Put<L, V, T>(s0, s1, y);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void FourSums<L, V, T>(float* weights, int stride, T* rows, int count, float* y, int width) where L : ILanes<V> where V : unmanaged where T : unmanaged
+    {
+        float* wa = weights, wb = wa + stride, wc = wb + stride, wd = wc + stride;
+        V a0 = default, a1 = default, b0 = default, b1 = default, c0 = default, c1 = default, d0 = default, d1 = default;
+        for (var j = 0; j < count; j++, rows += width)
+        {
+            var (p, q) = DotProducts.Load<L, V, T>(rows);
+            var w = L.All(wa[j]);
+            (a0, a1) = (L.MultiplyAdd(w, p, a0), L.MultiplyAdd(w, q, a1));
+            w = L.All(wb[j]);
+            (b0, b1) = (L.MultiplyAdd(w, p, b0), L.MultiplyAdd(w, q, b1));
+            w = L.All(wc[j]);
+            (c0, c1) = (L.MultiplyAdd(w, p, c0), L.MultiplyAdd(w, q, c1));
+            w = L.All(wd[j]);
+            (d0, d1) = (L.MultiplyAdd(w, p, d0), L.MultiplyAdd(w, q, d1));
+        }
+        Put<L, V, T>(a0, a1, y);
+        Put<L, V, T>(b0, b1, y + width);
+        Put<L, V, T>(c0, c1, y + (2L * width));
+        Put<L, V, T>(d0, d1, y + (3L * width));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Put<L, V, T>(V first, V second, float* y) where L : ILanes<V> where V : unmanaged where T : unmanaged
+    {
+        if (typeof(T) == typeof(ushort)) (first, second) = L.Merge(first, second);
+        L.Store(first, y);
+        L.Store(second, y + L.Count);
     }
 }

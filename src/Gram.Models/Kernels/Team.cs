@@ -1,40 +1,40 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using Gram.Models.Native;
 using TorchSharp;
 
 namespace Gram.Models.Kernels;
 
 /// <summary>
-/// A few threads that run one kernel together, each on its share, with barriers between its stages that cost well under a
-/// microsecond: a decoded token has some 150 stages, and waking threads for each would cost more than its arithmetic.
-/// The caller is member 0. Between kernels the others spin for moments and then sleep.
+/// The threads of libtorch's own OpenMP pool, running one kernel together, each on its share, with barriers between its stages that
+/// cost well under a microsecond: a decoded token has some 150 stages. Threads of its own would fight with the pool's for the cores,
+/// since both spin between two pieces of work. Where libtorch has another kind of pool, a kernel runs on the caller alone.
 /// </summary>
-internal sealed class Team : IDisposable
+internal sealed unsafe class Team
 {
-    private const int SpinsBeforeSleep = 20_000, SpinsBeforeYield = 2000; // a spin takes some 40 ns, waking a thread a thousand times that
-
+    private const int SpinsBeforeYield = 2000;
     private const int CacheLine = 32; // ints, and the next line, which is fetched with it
+
+    private static readonly delegate* unmanaged[Cdecl]<delegate* unmanaged[Cdecl]<void*, void>, void*, uint, uint, void> Parallel =
+        (delegate* unmanaged[Cdecl]<delegate* unmanaged[Cdecl]<void*, void>, void*, uint, uint, void>)Libtorch.Symbol("GOMP_parallel");
+    private static readonly delegate* unmanaged[Cdecl]<int> ThreadNumber = (delegate* unmanaged[Cdecl]<int>)Libtorch.Symbol("omp_get_thread_num");
+    private static readonly delegate* unmanaged[Cdecl]<int> ThreadCount = (delegate* unmanaged[Cdecl]<int>)Libtorch.Symbol("omp_get_num_threads");
+    private static readonly bool HasPool = Parallel != null && ThreadNumber != null && ThreadCount != null;
 
     private static readonly Lock Gate = new();
     private static Team? shared;
 
     private readonly Lock running = new();
-    private readonly ManualResetEventSlim wake = new(false, spinCount: 0);
+    private readonly int[] taken;
     private Action<int>? kernel;
     private Exception? failure;
-    private readonly int[] taken;
     private Counters counters;
-    private volatile bool disposed;
 
     /// <summary>A team of this many members.</summary>
     public Team(int size)
     {
-        Size = size;
-        taken = new int[size * CacheLine];
-        for (var member = 1; member < size; member++)
-        {
-            var own = member;
-            new Thread(() => Serve(own)) { IsBackground = true, Name = $"kernel {own}" }.Start();
-        }
+        Size = HasPool ? size : 1;
+        taken = new int[Size * CacheLine];
     }
 
     /// <summary>Members, the caller included.</summary>
@@ -44,27 +44,28 @@ internal sealed class Team : IDisposable
     public static Team Shared()
     {
         var size = torch.get_num_threads();
-        lock (Gate)
-        {
-            if (shared?.Size == size) return shared;
-            shared?.Dispose();
-            return shared = new Team(size);
-        }
+        lock (Gate) return shared is not null && (shared.Size == size || !HasPool) ? shared : shared = new Team(size);
     }
 
     /// <summary>Runs a kernel on all members at once; returns when all are done. Two callers take turns.</summary>
     /// <param name="action">Called with each member's number, 0 … size − 1. All members must pass the same barriers; a stage between two of them takes one kind of units.</param>
+    /// <exception cref="InvalidOperationException">A member failed, or the pool gave fewer threads (a kernel within a parallel region).</exception>
     public void Run(Action<int> action)
     {
         lock (running)
         {
-            kernel = action;
-            (counters.Arrived, counters.Finished) = (0, 0);
+            (kernel, counters.Arrived) = (action, 0);
             Array.Clear(taken);
-            Interlocked.Increment(ref counters.Generation);
-            wake.Set();
-            Serve(action, 0);
-            for (var spins = 0; Volatile.Read(ref counters.Finished) < Size; spins++) Spin(spins);
+            if (Size == 1)
+            {
+                Serve(0);
+            }
+            else
+            {
+                var self = GCHandle.Alloc(this);
+                Parallel(&Member, (void*)GCHandle.ToIntPtr(self), (uint)Size, 0);
+                self.Free();
+            }
             kernel = null;
             if (Interlocked.Exchange(ref failure, null) is { } error) throw new InvalidOperationException("a kernel failed", error);
         }
@@ -84,7 +85,9 @@ internal sealed class Team : IDisposable
         for (var spins = 0; Volatile.Read(ref counters.Phase) == before; spins++)
         {
             if (Volatile.Read(ref failure) is not null) throw new InvalidOperationException("another member failed");
-            Spin(spins);
+            // Where other work keeps the cores busy, the member waited for may not be running.
+            if (spins < SpinsBeforeYield) Thread.SpinWait(1);
+            else Thread.Yield();
         }
     }
 
@@ -108,60 +111,27 @@ internal sealed class Team : IDisposable
         return false;
     }
 
-    /// <inheritdoc/>
-    public void Dispose()
-    {
-        disposed = true;
-        Interlocked.Increment(ref counters.Generation);
-        wake.Set();
-    }
+    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
+    private static void Member(void* team) => ((Team)GCHandle.FromIntPtr((nint)team).Target!).Serve(ThreadNumber());
 
     private void Serve(int member)
     {
-        for (var served = 0; ; served++)
-        {
-            for (var spins = 0; Volatile.Read(ref counters.Generation) == served; spins++)
-            {
-                if (spins < SpinsBeforeSleep)
-                {
-                    Thread.SpinWait(1);
-                    continue;
-                }
-                wake.Reset();
-                if (Volatile.Read(ref counters.Generation) == served) wake.Wait();
-            }
-            if (disposed) return;
-            Serve(kernel!, member);
-        }
-    }
-
-    private void Serve(Action<int> action, int member)
-    {
         try
         {
-            action(member);
+            if (Size > 1 && ThreadCount() is var count && count != Size) throw new InvalidOperationException($"OpenMP gave {count} threads instead of {Size}");
+            kernel!(member);
         }
         catch (Exception error)
         {
             Interlocked.CompareExchange(ref failure, error, null);
         }
-        Interlocked.Increment(ref counters.Finished);
-    }
-
-    // Where other work keeps the cores busy, the member waited for may not be running.
-    private static void Spin(int spins)
-    {
-        if (spins < SpinsBeforeYield) Thread.SpinWait(1);
-        else Thread.Yield();
     }
 
     // Each on a cache line of its own: members that wait for one would slow those that count another.
-    [StructLayout(LayoutKind.Explicit, Size = 448)]
+    [StructLayout(LayoutKind.Explicit, Size = 320)]
     private struct Counters
     {
-        [FieldOffset(128)] public int Generation;
-        [FieldOffset(192)] public int Phase;
-        [FieldOffset(256)] public int Arrived;
-        [FieldOffset(320)] public int Finished;
+        [FieldOffset(128)] public int Phase;
+        [FieldOffset(192)] public int Arrived;
     }
 }

@@ -29,15 +29,15 @@ internal unsafe ref struct DispatcherCall(Span<ulong> stack)
     }
 
     /// <summary>Calls the operator; for operators without a result.</summary>
-    public readonly void Run(string name)
+    public readonly void Run(string name, string overload = "")
     {
-        fixed (ulong* slots = stack) Shim.Check(Shim.CallDispatcher(name, "", slots), name);
+        fixed (ulong* slots = stack) Shim.Check(Shim.CallDispatcher(name, overload, slots), name);
     }
 
     /// <summary>Calls the operator and takes its one result.</summary>
-    public readonly Tensor Tensor(string name)
+    public readonly Tensor Tensor(string name, string overload = "")
     {
-        Run(name);
+        Run(name, overload);
         return TorchSharp.torch.Tensor.UnsafeCreateTensor((nint)stack[0]);
     }
 

@@ -51,6 +51,13 @@ public static class Libtorch
         }
     }
 
+    /// <summary>The address of a function of libtorch or of a library that it needs; 0 where there is none of this name.</summary>
+    internal static nint Symbol(string name)
+    {
+        Load();
+        return NativeLibrary.TryGetExport(torchCpu, name, out var address) ? address : 0;
+    }
+
     /// <summary>major.minor.patch of aoti_torch_abi_version: one byte each, from the top.</summary>
     internal static string VersionText(ulong abi) => $"{abi >> 56}.{abi >> 48 & 255}.{abi >> 40 & 255}";
 

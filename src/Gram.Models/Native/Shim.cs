@@ -20,9 +20,6 @@ internal static unsafe partial class Shim
     [LibraryImport(Library, EntryPoint = "torch_list_push_back")]
     public static partial int ListPushBack(nint list, ulong element);
 
-    [LibraryImport(Library, EntryPoint = "aoti_torch_cpu__linear_pointwise")]
-    public static partial int LinearPointwise(nint x, nint weight, nint* bias, byte* activation, double** scalars, long scalarCount, byte** algorithm, out nint result);
-
     /// <summary>Where a tensor's first element lies.</summary>
     public static void* Data(TorchSharp.torch.Tensor tensor)
     {

@@ -25,8 +25,6 @@ internal readonly record struct ForwardState
     public KvCache? Cache { get; init; }
     /// <summary>[rows, 1, t, 1] places of the tokens in a cache whose rows differ in length, or null.</summary>
     public Tensor? Places { get; init; }
-    /// <summary>Whether the packed linears are used.</summary>
-    public bool Packed { get; init; }
     /// <summary>Whether the adapter is left out: the base's weights hold it now.</summary>
     public bool Merged { get; init; }
     /// <summary>Dropout of the adapters' inputs, or null.</summary>
@@ -34,23 +32,21 @@ internal readonly record struct ForwardState
 }
 
 /// <summary>One decoder block: x + attention(norm(x)), then x + mlp(norm(x)).</summary>
-internal sealed class Block : IDisposable
+internal sealed class Block
 {
     private readonly ModelConfig config;
     private readonly int layer;
     private readonly RmsNorm inputNorm, postNorm;
     private readonly RmsNorm? queryNorm, keyNorm;
-    private readonly Packable<PlainLinears, PackedLinears> linears;
-    private readonly bool ownsLinears;
+    private readonly PlainLinears linears;
     private readonly LoraBlock? lora;
 
     /// <summary>A block of these weights.</summary>
     /// <param name="config">The model's shape.</param>
     /// <param name="layer">The block's place.</param>
     /// <param name="weights">The model's weights.</param>
-    /// <param name="shared">The same block of a model whose linears it shares; null = it has its own.</param>
     /// <param name="adapter">An adapter of its linears, or null.</param>
-    public Block(ModelConfig config, int layer, IReadOnlyDictionary<string, Tensor> weights, Block? shared = null, LoraAdapter? adapter = null)
+    public Block(ModelConfig config, int layer, IReadOnlyDictionary<string, Tensor> weights, LoraAdapter? adapter = null)
     {
         (this.config, this.layer) = (config, layer);
         var prefix = Architecture.Layer(layer);
@@ -58,8 +54,7 @@ internal sealed class Block : IDisposable
         postNorm = Norm("post_attention_layernorm")!.Value;
         queryNorm = Norm("self_attn.q_norm");
         keyNorm = Norm("self_attn.k_norm");
-        ownsLinears = shared is null || adapter?.Copies.Keys.Any(name => name.StartsWith(prefix, StringComparison.Ordinal) && name.Contains("_proj.", StringComparison.Ordinal)) == true;
-        linears = ownsLinears ? new(new PlainLinears(weights, prefix), plain => new PackedLinears(plain)) : shared!.linears;
+        linears = new(weights, prefix);
         if (adapter is not null) lora = new(adapter, layer, prefix);
 
         RmsNorm? Norm(string name) => weights.TryGetValue($"{prefix}{name}.weight", out var weight) ? new(weight, config.RmsNormEps) : null;
@@ -70,27 +65,12 @@ internal sealed class Block : IDisposable
     {
         using var scope = NewDisposeScope();
         var products = Linears(state);
-        var attended = x + products.Output(Attention(products, Norm(inputNorm, x, state), state));
-        return (attended + Mlp(products, Norm(postNorm, attended, state))).MoveToOuterDisposeScope();
+        var attended = x + products.Output(Attention(products, inputNorm.Forward(x), state));
+        return (attended + Mlp(products, postNorm.Forward(attended))).MoveToOuterDisposeScope();
     }
 
-    /// <summary>Drops the packed copies of its own linears: the weights changed.</summary>
-    public void Unpack()
-    {
-        if (ownsLinears) linears.Unpack();
-    }
-
-    /// <inheritdoc/>
-    public void Dispose() => Unpack();
-
-    private Tensor Norm(RmsNorm norm, Tensor x, in ForwardState state) =>
-        state.Packed ? norm.ForwardPacked(x, state.Rows * state.Tokens, config.HiddenSize) : norm.Forward(x);
-
-    private IBlockLinears Linears(in ForwardState state)
-    {
-        IBlockLinears plain = state.Packed ? linears.Packed : linears.Plain;
-        return lora is null || state.Merged ? plain : new AdaptedLinears(plain, lora, state.Dropout);
-    }
+    private IBlockLinears Linears(in ForwardState state) =>
+        lora is null || state.Merged ? linears : new AdaptedLinears(linears, lora, state.Dropout);
 
     // down(silu(gate(x)) · up(x)). Autograd keeps what it needs of the two products; inference overwrites the first.
     private static Tensor Mlp(IBlockLinears linears, Tensor x)

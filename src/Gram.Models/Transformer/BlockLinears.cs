@@ -35,49 +35,6 @@ internal sealed class PlainLinears(IReadOnlyDictionary<string, Tensor> weights, 
     public Tensor Down(Tensor x) => DownProjection.Forward(x);
 }
 
-/// <summary>Packed copies for decoding: q, k, v in one product, gate and up in one.</summary>
-internal sealed class PackedLinears : IBlockLinears, IDisposable
-{
-    private readonly PackedLinear qkv, output, gateUp, down;
-    private readonly long queries, keys, inner;
-
-    public PackedLinears(PlainLinears plain)
-    {
-        using var noGrad = no_grad();
-        using var scope = NewDisposeScope();
-        qkv = Linear.Join(plain.Q, plain.K, plain.V).Pack();
-        output = plain.OutputProjection.Pack();
-        gateUp = Linear.Join(plain.GateProjection, plain.UpProjection).Pack();
-        down = plain.DownProjection.Pack();
-        (queries, keys, inner) = (plain.Q.Weight.shape[0], plain.K.Weight.shape[0], plain.GateProjection.Weight.shape[0]);
-    }
-
-    public (Tensor Q, Tensor K, Tensor V) Qkv(Tensor x)
-    {
-        using var all = qkv.Forward(x);
-        return (all.narrow(-1, 0, queries), all.narrow(-1, queries, keys), all.narrow(-1, queries + keys, keys));
-    }
-
-    public Tensor Output(Tensor x) => output.Forward(x);
-
-    public (Tensor Gate, Tensor Up) GateUp(Tensor x)
-    {
-        using var both = gateUp.Forward(x);
-        return (both.narrow(-1, 0, inner), both.narrow(-1, inner, inner));
-    }
-
-    public Tensor Down(Tensor x) => down.Forward(x);
-
-    /// <inheritdoc/>
-    public void Dispose()
-    {
-        qkv.Dispose();
-        output.Dispose();
-        gateUp.Dispose();
-        down.Dispose();
-    }
-}
-
 /// <summary>A weight [out, in] and its bias [out], if any.</summary>
 internal readonly record struct Linear(Tensor Weight, Tensor? Bias)
 {
@@ -85,18 +42,4 @@ internal readonly record struct Linear(Tensor Weight, Tensor? Bias)
         : this(weights[name + ".weight"], weights.GetValueOrDefault(name + ".bias")) { }
 
     public Tensor Forward(Tensor x) => WideProducts.Takes(x) ? WideProducts.Linear(x, Weight, Bias) : F.linear(x, Weight, Bias);
-
-    public PackedLinear Pack() => new(Weight, Bias);
-
-    /// <summary>One linear that computes several.</summary>
-    public static Linear Join(params ReadOnlySpan<Linear> parts)
-    {
-        var (weights, biases) = (new List<Tensor>(), new List<Tensor>());
-        foreach (var part in parts)
-        {
-            weights.Add(part.Weight);
-            if (part.Bias is { } bias) biases.Add(bias);
-        }
-        return new(cat(weights), biases.Count > 0 ? cat(biases) : null);
-    }
 }

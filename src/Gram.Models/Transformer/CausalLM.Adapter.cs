@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 namespace Gram.Models.Transformer;
 
 /// <summary>
-/// Views: models that share a base's weights, packed copies included, and add an adapter of their own. Any number of them live over
+/// Views: models that share a base's weights and add an adapter of their own. Any number of them live over
 /// one base (a policy, a value model, a judge); which one is called says which adapter applies. The base must outlive them.
 /// </summary>
 public sealed partial class CausalLM
@@ -86,8 +86,6 @@ public sealed partial class CausalLM
         if (parent is null) throw new InvalidOperationException("only a view has an adapter to merge");
         if (parent.MergedIn is not null) throw new InvalidOperationException("an adapter is merged into the base already: dispose that merge first");
     }
-
-    private Packable<Linear, PackedLinear>? SharedHead => Adapter?.Copies.ContainsKey(HeadName) == false ? parent!.head : null;
 
     private LoraDropout? Dropout() =>
         Adapter is { Config.Dropout: > 0 and var probability } && DropoutRandom is { } random && is_grad_enabled() ? new(probability, random.NextUInt64()) : null;

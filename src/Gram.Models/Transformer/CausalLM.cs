@@ -13,19 +13,14 @@ namespace Gram.Models.Transformer;
 /// <summary>A decoder language model: weights under their Hugging Face names, and the forward pass.</summary>
 public sealed partial class CausalLM : IDisposable
 {
-    /// <summary>Rows × tokens up to which packed linears beat plain ones.</summary>
-    private const long PackedRows = 64;
-    /// <summary>Rows up to which a decoding step is one kernel; where the processor multiplies in bfloat16, packed linears win earlier.</summary>
-    private const int KernelRows = 64, KernelRowsBesideBFloat16 = 8;
-
     private const string EmbeddingName = "model.embed_tokens.weight", HeadName = "lm_head.weight";
 
     private readonly Tensor embedding;
-    private readonly Packable<Linear, PackedLinear> head;
+    private readonly Linear head;
     private readonly Block[] blocks;
     private readonly RmsNorm finalNorm;
     private readonly RotaryEmbedding rotary;
-    private CpuDecoder? decoder;
+    private (CpuForward Kernel, bool Merged)? inference;
 
     internal CausalLM(ModelConfig config, IReadOnlyDictionary<string, Tensor> weights) : this(config, weights, null, null) { }
 
@@ -33,9 +28,9 @@ public sealed partial class CausalLM : IDisposable
     {
         (Config, Weights, this.parent, Adapter) = (config, weights, parent, adapter);
         embedding = weights[EmbeddingName];
-        head = SharedHead ?? new(new Linear(config.TieWordEmbeddings ? embedding : weights[HeadName], null), plain => plain.Pack());
+        head = new(config.TieWordEmbeddings ? embedding : weights[HeadName], null);
         (DType, Device) = (embedding.dtype, embedding.device);
-        blocks = [.. Enumerable.Range(0, config.NumHiddenLayers).Select(layer => new Block(config, layer, weights, parent?.blocks[layer], adapter))];
+        blocks = [.. Enumerable.Range(0, config.NumHiddenLayers).Select(layer => new Block(config, layer, weights, adapter))];
         finalNorm = new(weights["model.norm.weight"], config.RmsNormEps);
         rotary = new(config, DType, Device);
     }
@@ -81,7 +76,7 @@ public sealed partial class CausalLM : IDisposable
         return finalNorm.Forward(Layers(tokens, mask, null, blocks.Length)).MoveToOuterDisposeScope();
     }
 
-    /// <summary>The same for tokens that follow those of a cache, which is extended by them: inference, with packed linears where they pay.</summary>
+    /// <summary>The same for tokens that follow those of a cache, which is extended by them: inference, on a CPU as one kernel.</summary>
     /// <param name="tokens">[rows, tokens] int64: the next tokens of each of the cache's rows. Shorter rows are padded on the right, and <see cref="KvCache.Truncate"/>d afterwards.</param>
     /// <param name="cache">Keys and values of earlier tokens.</param>
     /// <exception cref="ArgumentException">The cache has other rows, or no room.</exception>
@@ -89,9 +84,12 @@ public sealed partial class CausalLM : IDisposable
     {
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
-        var x = Layers(tokens, null, cache, blocks.Length);
-        var rows = tokens.numel();
-        return (Packs(rows) ? finalNorm.ForwardPacked(x, rows, Config.HiddenSize) : finalNorm.Forward(x)).MoveToOuterDisposeScope();
+        var (rows, t) = (tokens.size(0), tokens.size(1));
+        RequireRoom(cache, rows, t);
+        if (!InfersByKernel) return finalNorm.Forward(Layers(tokens, null, cache, blocks.Length)).MoveToOuterDisposeScope();
+        var hidden = Inference.Hidden(tokens, cache).to(DType).view(rows, t, Config.HiddenSize);
+        cache.Advance((int)t);
+        return hidden.MoveToOuterDisposeScope();
     }
 
     /// <summary>One decoding step: float32 logits of what follows each row's next token, [rows, vocab]. The cache is extended by the tokens.</summary>
@@ -100,13 +98,13 @@ public sealed partial class CausalLM : IDisposable
     /// <exception cref="ArgumentException">The cache has other rows, or no room.</exception>
     public Tensor Decode(Tensor tokens, KvCache cache)
     {
+        using var noGrad = no_grad();
         using var scope = NewDisposeScope();
-        if (!DecodesByKernel(cache.Rows)) return Logits(Hidden(tokens.unsqueeze(1), cache).squeeze(1), packed: true).to_type(ScalarType.Float32).MoveToOuterDisposeScope();
+        if (!InfersByKernel) return InferenceLogits(Hidden(tokens.unsqueeze(1), cache).squeeze(1)).MoveToOuterDisposeScope();
         RequireRoom(cache, tokens.numel(), 1);
-        decoder ??= new CpuDecoder(Config, Weights, Adapter);
-        var logits = decoder.Step(tokens, cache).MoveToOuterDisposeScope();
+        var logits = Inference.Logits(Inference.Hidden(tokens, cache));
         cache.Advance(1);
-        return logits;
+        return logits.MoveToOuterDisposeScope();
     }
 
     /// <summary>[rows, tokens, hidden] residual stream after the first blocks, without the final norm.</summary>
@@ -129,8 +127,7 @@ public sealed partial class CausalLM : IDisposable
     private ForwardState Continued(KvCache cache, long rows, long t)
     {
         var cached = cache.Longest;
-        RequireRoom(cache, rows, t);
-        var state = new ForwardState { Rows = rows, Tokens = t, Cache = cache, Packed = Packs(rows * t) };
+        var state = new ForwardState { Rows = rows, Tokens = t, Cache = cache };
         if (cache.Uniform)
         {
             var causal = cached == 0 && t > 1;
@@ -152,12 +149,15 @@ public sealed partial class CausalLM : IDisposable
         throw new ArgumentException($"the cache has {cache.Rows} rows and room for {cache.Capacity - cache.Longest} more tokens, not {rows} and {t}", nameof(cache));
     }
 
-    /// <summary>Logits of all words, in the model's dtype, for hidden states [..., hidden]. packed: decode kernels (inference only).</summary>
-    public Tensor Logits(Tensor hidden, bool packed = false)
+    /// <summary>Logits of all words, in the model's dtype, for hidden states [..., hidden]; differentiable.</summary>
+    public Tensor Logits(Tensor hidden) => head.Forward(hidden);
+
+    /// <summary>Float32 logits of all words, [rows, vocab], for hidden states [rows, hidden]: inference, on a CPU in the same kernel as <see cref="Decode"/>.</summary>
+    public Tensor InferenceLogits(Tensor hidden)
     {
-        if (!packed || !Packs(hidden.numel() / Config.HiddenSize)) return head.Plain.Forward(hidden);
         using var noGrad = no_grad();
-        return head.Packed.Forward(hidden);
+        using var scope = NewDisposeScope();
+        return (InfersByKernel ? Inference.Logits(hidden.to(ScalarType.Float32)) : Logits(hidden).to(ScalarType.Float32)).MoveToOuterDisposeScope();
     }
 
     /// <summary>Float32 logits of a few words only: [..., ids.Count], hidden and head rows widened to float32 first.</summary>
@@ -165,7 +165,7 @@ public sealed partial class CausalLM : IDisposable
     {
         using var scope = NewDisposeScope();
         var index = tensor(ids.Select(id => (long)id).ToArray(), device: Device);
-        var rows = Aten.Rows(head.Plain.Weight, index).to(ScalarType.Float32);
+        var rows = Aten.Rows(head.Weight, index).to(ScalarType.Float32);
         return F.linear(hidden.to(ScalarType.Float32), rows).MoveToOuterDisposeScope();
     }
 
@@ -177,13 +177,11 @@ public sealed partial class CausalLM : IDisposable
         Tensor[] Layers() => [.. blocks.Select(_ => KvCache.Zeros(rows, Config.NumKeyValueHeads, capacity, Config.HeadDim, DType, Device))];
     }
 
-    /// <summary>Says that its parameters were changed in place: packed copies are rebuilt at the next use.</summary>
+    /// <summary>Says that its parameters were changed in place: what was copied of them, norms and biases, is read again at the next use.</summary>
     public void WeightsChanged()
     {
-        if (SharedHead is null) head.Unpack();
-        decoder?.Dispose();
-        decoder = null;
-        foreach (var block in blocks) block.Unpack();
+        inference?.Kernel.Dispose();
+        inference = null;
     }
 
     /// <summary>A copy with parameters of its own; that of a view has the same base, and so its dtype.</summary>
@@ -191,9 +189,9 @@ public sealed partial class CausalLM : IDisposable
     {
         if (parent is not null) return dtype is null || dtype == DType ? parent.WithAdapter(Adapter!.Clone()) : throw new ArgumentException($"a view has its base's dtype, {DType}", nameof(dtype));
         using var noGrad = no_grad();
-        return new CausalLM(Config, Weights.ToDictionary(
-            weight => weight.Key,
-            weight => weight.Value.detach().to(dtype ?? DType, copy: true).DetachFromDisposeScope()));
+        if (Device.type != DeviceType.CPU) return new CausalLM(Config, Weights.ToDictionary(weight => weight.Key, weight => weight.Value.detach().to(dtype ?? DType, copy: true).DetachFromDisposeScope()));
+        using var pages = HugePages.For(Weights.Values.Select(weight => (weight.numel(), dtype ?? DType)));
+        return new CausalLM(Config, Weights.ToDictionary(weight => weight.Key, weight => pages.Empty(weight.Value.shape, dtype ?? DType).copy_(weight.Value).DetachFromDisposeScope()));
     }
 
     /// <summary>
@@ -223,12 +221,14 @@ public sealed partial class CausalLM : IDisposable
         if (ownsParent) parent!.Dispose();
     }
 
-    private bool DecodesByKernel(int rows) => !IsMerged && Device.type == DeviceType.CPU && DType switch
-    {
-        ScalarType.Float32 => rows <= KernelRows,
-        ScalarType.BFloat16 => rows <= (PackedLinear.Takes(ScalarType.BFloat16) ? KernelRowsBesideBFloat16 : KernelRows),
-        _ => false,
-    };
+    private bool InfersByKernel => Device.type == DeviceType.CPU && DType is ScalarType.Float32 or ScalarType.BFloat16;
 
-    private bool Packs(long rows) => rows <= PackedRows && Device.type == DeviceType.CPU && PackedLinear.Takes(DType);
+    private CpuForward Inference
+    {
+        get
+        {
+            if (inference is { } made && made.Merged != IsMerged) WeightsChanged();
+            return (inference ??= (new CpuForward(Config, Weights, IsMerged ? null : Adapter), IsMerged)).Kernel;
+        }
+    }
 }

@@ -1,5 +1,7 @@
 using Gram.Models.Checkpoints;
+using Gram.Models.Native;
 using Gram.Models.Transformer.Architectures;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Gram.Models.Transformer;
@@ -15,9 +17,17 @@ internal static class CheckpointReader
         var expected = architecture.Parameters(config).ToList();
         Check(directory, store, config, expected);
         using var noGrad = no_grad();
-        return new CausalLM(config, expected.ToDictionary(
-            parameter => parameter.Name,
-            parameter => store.Load(parameter.Name, dtype, device).DetachFromDisposeScope()));
+        using var pages = HugePages.For(expected.Where(Converts).Select(parameter => (parameter.Shape.Aggregate(1L, (product, size) => product * size), dtype)));
+        return new CausalLM(config, expected.ToDictionary(parameter => parameter.Name, parameter => Load(parameter).DetachFromDisposeScope()));
+
+        bool Converts(ParameterShape parameter) => device.type == DeviceType.CPU && store.DType(parameter.Name) != dtype;
+
+        Tensor Load(ParameterShape parameter)
+        {
+            if (!Converts(parameter)) return store.Load(parameter.Name, dtype, device);
+            using var stored = store.Load(parameter.Name);
+            return pages.Empty(parameter.Shape, dtype).copy_(stored);
+        }
     }
 
     // All shapes first: an error should not come after minutes of reading.

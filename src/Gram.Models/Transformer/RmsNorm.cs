@@ -15,8 +15,4 @@ internal readonly record struct RmsNorm(Tensor Weight, double Epsilon)
         var scale = wide.square().mean([-1], keepdim: true).add(Epsilon).rsqrt(); // [..., 1]
         return (wide.mul(scale).to(x.dtype) * Weight).MoveToOuterDisposeScope();
     }
-
-    /// <summary>The same for few contiguous rows on a CPU, without a gradient.</summary>
-    public Tensor ForwardPacked(Tensor x, long rows, long width) =>
-        FusedRmsNorm.Takes(width, Weight.dtype) ? FusedRmsNorm.Forward(x, Weight, Epsilon, rows, width) : Forward(x);
 }

@@ -84,8 +84,8 @@ internal sealed class PrefixScorer(CausalLM model, int[] labelIds, int batchToke
         int[][] suffixes = [.. batch.Select(row => prefixes is null ? prompts[row.Row].Ids : prompts[row.Row].Ids[row.Shared..])];
         var width = suffixes.Max(suffix => suffix.Length);
         var tokens = Tokens(suffixes, width);
-        using var cache = prefixes?.Select([.. batch.Select(row => row.Prefix)], prefixes.Longest + width);
-        var hidden = cache is null ? model.Hidden(tokens) : model.Hidden(tokens, cache); // [rows, width, hidden]
+        using var cache = prefixes?.Select([.. batch.Select(row => row.Prefix)], prefixes.Longest + width) ?? model.NewCache(batch.Count, width);
+        var hidden = model.Hidden(tokens, cache); // [rows, width, hidden]
         var last = tensor(suffixes.Select((suffix, row) => (long)row * width + suffix.Length - 1).ToArray(), device: model.Device);
         var labels = model.LogitsOf(hidden.flatten(0, 1).index_select(0, last), labelIds).cpu().data<float>(); // [rows, 2]
         for (var i = 0; i < batch.Count; i++) logits[batch[i].Row] = (labels[2 * i], labels[2 * i + 1]);

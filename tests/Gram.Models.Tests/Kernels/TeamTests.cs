@@ -10,7 +10,7 @@ public sealed class TeamTests
     [InlineData(3)]
     public void Take_StageAfterStage_GivesEveryUnitToOneMember(int members)
     {
-        using var team = new Team(members);
+        var team = new Team(members);
         var taken = new int[3][];
         for (var stage = 0; stage < 3; stage++) taken[stage] = new int[10 + stage];
 
@@ -30,7 +30,7 @@ public sealed class TeamTests
     [Fact]
     public void Barrier_BetweenStages_ShowsEveryMemberWhatTheOthersWrote()
     {
-        using var team = new Team(3);
+        var team = new Team(3);
         var (written, sums) = (new int[3], new int[3]);
 
         for (var run = 1; run <= 200; run++)
@@ -48,7 +48,7 @@ public sealed class TeamTests
     [Fact]
     public void Run_MemberFails_TellsTheCaller()
     {
-        using var team = new Team(2);
+        var team = new Team(2);
         var run = () => team.Run(member =>
         {
             if (member == 1) throw new ArgumentException("broken");

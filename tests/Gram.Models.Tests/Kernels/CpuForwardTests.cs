@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 
 namespace Gram.Models.Tests.Kernels;
 
-public sealed class CpuDecoderTests
+public sealed class CpuForwardTests
 {
     public static IEnumerable<object[]> Tiny => TinyModels.Cases;
 
