@@ -20,14 +20,14 @@ internal sealed class Prefill : IDisposable
         Cache = model.NewCache(prompts.Count, width);
         var hidden = model.Hidden(tensor(ids, [prompts.Count, width], device: model.Device), Cache); // [prompts, width, hidden]
         var last = tensor(prompts.Select((prompt, row) => (long)row * width + prompt.Length - 1).ToArray(), device: model.Device);
-        Logits = model.Logits(hidden.flatten(0, 1).index_select(0, last), packed: true).DetachFromDisposeScope();
+        Logits = model.Logits(hidden.flatten(0, 1).index_select(0, last), packed: true).to_type(ScalarType.Float32).DetachFromDisposeScope();
         for (var row = 0; row < prompts.Count; row++) Cache.Truncate(row, prompts[row].Length);
     }
 
     /// <summary>Keys and values of the prompts.</summary>
     public KvCache Cache { get; }
 
-    /// <summary>[prompts, vocab] logits of the first new token.</summary>
+    /// <summary>[prompts, vocab] float32 logits of the first new token.</summary>
     public Tensor Logits { get; }
 
     public void Dispose()
