@@ -116,6 +116,10 @@ public sealed record PpoOptions : IValidatableObject
     [ConfigurationKeyName("top_p"), Description("samples among the likeliest tokens up to this probability; 1: all"), Range(1e-6, 1)]
     public double TopP { get; init; } = 1;
 
+    /// <summary>Keeps tokens of at least this share of the likeliest one's probability; 0: all.</summary>
+    [ConfigurationKeyName("min_p"), Description("samples among tokens of at least this share of the likeliest one's probability; 0: all"), Range(0.0, 1.0)]
+    public double MinP { get; init; }
+
     /// <summary>What samples are judged against.</summary>
     [ConfigurationKeyName("reference"), Description("what a sample is judged against: greedy, initial or dataset")]
     public Reference Reference { get; init; } = Reference.Greedy;
@@ -281,7 +285,7 @@ public sealed record PpoOptions : IValidatableObject
     public int PromptsPerStep => RolloutSize / NumSamples;
 
     /// <summary>How responses are drawn.</summary>
-    public SamplingOptions Sampling => new() { MaxNewTokens = MaxNewTokens, Temperature = Temperature, TopK = TopK, TopP = TopP };
+    public SamplingOptions Sampling => new() { MaxNewTokens = MaxNewTokens, Temperature = Temperature, TopK = TopK, TopP = TopP, MinP = MinP };
 
     /// <summary>Whether the run is to go on from a checkpoint.</summary>
     public bool Resumes => RunDirectory.Resumes(ResumeFromCheckpoint);

@@ -14,6 +14,12 @@ public sealed class BadInputTests(TinyModels tiny)
     public Task ValueOutOfRange_SaysTheRange() => FailsAsync("'top_p' is out of range: 1.5", "generate", "--model", tiny.Policy, "--prompt", "x", "--top_p", "1.5");
 
     [Fact]
+    public Task EmptyStopString_IsRefused() => FailsAsync("stop: an empty text", "generate", "--model", tiny.Policy, "--prompt", "x", "--stop", "[\"\"]");
+
+    [Fact]
+    public Task StreamOfAFile_SaysWhatStreams() => FailsAsync("stream: only the answer to one --prompt", "generate", "--model", tiny.Policy, "--input", tiny.Prompts, "--stream");
+
+    [Fact]
     public Task MissingModel_NamesIt() => FailsAsync("nowhere", "generate", "--model", "nowhere", "--prompt", "x");
 
     [Fact]

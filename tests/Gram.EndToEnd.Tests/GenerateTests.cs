@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Text.Json.Nodes;
 
 namespace Gram.EndToEnd.Tests;
@@ -50,6 +51,29 @@ public sealed class GenerateTests(TinyModels tiny)
 
         run.ExitCode.Should().Be(0);
         run.Output.TrimEnd('\n').Split('\n').Should().HaveCount(3).And.OnlyContain(line => JsonNode.Parse(line, null, default)!["responses"] != null);
+    }
+
+    [Fact]
+    public async Task Generate_StopString_CutsTheAnswerBeforeIt()
+    {
+        string[] command = ["generate", "--model", tiny.Policy, "--prompt", "My router is broken.", "--max_new_tokens", "24"];
+        var whole = (await GramProgram.RunAsync(tiny.Root, command)).Output.TrimEnd();
+        var stop = whole.Substring(whole.Length / 2, 2);
+
+        var run = await GramProgram.RunAsync(tiny.Root, [.. command, "--stop", JsonSerializer.Serialize(new[] { stop })]);
+
+        run.Output.TrimEnd().Should().Be(whole[..whole.IndexOf(stop, StringComparison.Ordinal)].TrimEnd());
+    }
+
+    [Fact]
+    public async Task Generate_Stream_WritesTheSameAnswer()
+    {
+        string[] command = ["generate", "--model", tiny.Policy, "--prompt", "My router is broken.", "--max_new_tokens", "12"];
+
+        var run = await GramProgram.RunAsync(tiny.Root, [.. command, "--stream"]);
+
+        run.ExitCode.Should().Be(0);
+        run.Output.TrimEnd().Should().Be((await GramProgram.RunAsync(tiny.Root, command)).Output.TrimEnd());
     }
 
     private static string Answers(ProgramRun run) => run.Json["generations"]!.ToJsonString();

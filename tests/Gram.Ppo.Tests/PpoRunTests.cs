@@ -42,7 +42,7 @@ public sealed class PpoRunTests
     {
         using var test = new TestRun();
 
-        await test.Run(test.Options() with { MaxSteps = 1, LearningRate = 0, PpoEpochs = 2, Temperature = 0.7, TopK = 6, TopP = 0.9 }, evaluates: false).RunAsync();
+        await test.Run(test.Options() with { MaxSteps = 1, LearningRate = 0, PpoEpochs = 2, Temperature = 0.7, TopK = 6, TopP = 0.9, MinP = 0.05 }, evaluates: false).RunAsync();
 
         var metrics = test.Steps.Single().Metrics;
         metrics["objective/kl"].Should().Be(0);

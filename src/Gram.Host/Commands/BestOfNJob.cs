@@ -61,9 +61,9 @@ internal sealed class BestOfNJob(
         using var judge = GramJudge.Load(judgeDirectory, engine.InferenceDType(Workload.Scoring), engine.Device);
 
         notices.Publish(new Notice($"generating {options.N.Max()} answers to each of {prompts.Count} prompts"));
-        var groups = policy.Generate(prompts, sampling, greedy: true, options.N.Max(), new RandomSource(common.Seed), steps, cancellationToken);
-        var greedy = groups.Select(group => JudgeText.Clean(policy.Text(group.Greedy!))).ToList();
-        var answers = groups.Select(group => group.Samples.Select(answer => JudgeText.Clean(policy.Text(answer))).ToList()).ToList();
+        var groups = policy.Generate(prompts, sampling, greedy: true, options.N.Max(), new RandomSource(common.Seed), steps, onToken: null, cancellationToken);
+        var greedy = groups.Select(group => JudgeText.Clean(group.Greedy!.Text!)).ToList();
+        var answers = groups.Select(group => group.Samples.Select(answer => JudgeText.Clean(answer.Text!)).ToList()).ToList();
 
         // The answers of a small n are the first of a large one's, and the judge remembers the pairs that they share.
         var remembering = new CountingJudge(judge);

@@ -22,11 +22,15 @@ internal sealed record GenerateOptions : IValidatableObject
     [ConfigurationKeyName("do_sample"), Description("samples instead of taking the likeliest token (default: where n is above 1)")]
     public bool? DoSample { get; init; }
 
+    [ConfigurationKeyName("stream"), Description("writes the answer to --prompt as it comes")]
+    public bool Stream { get; init; }
+
     public bool Samples => DoSample ?? N > 1;
 
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {
         if (!Samples && N > 1) yield return new ValidationResult($"n: {N} greedy answers would all be the same; set --do_sample true or --n 1");
+        if (Stream && N > 1) yield return new ValidationResult($"stream: {N} answers cannot be written at once; set --n 1");
     }
 }
 
@@ -35,15 +39,16 @@ internal sealed class GenerateJob(GenerateOptions options, PromptOptions input, 
 {
     public async Task<JobResult> RunAsync(CancellationToken cancellationToken)
     {
+        if (options.Stream && (input.Prompt is null || input.Output is not null || common.Json)) throw new GramException("stream: only the answer to one --prompt is written as it comes, without --output and --json; leave stream out");
         var output = input.Prompt is not null && input.Output is null ? null : OutputFile.Choose(input.Output, "generations.jsonl", common);
         var prompts = PromptReader.Read(input);
         using var policy = new TextModel(await models.PolicyAsync(model.ModelNameOrPath, cancellationToken), model, engine);
         var clock = Stopwatch.StartNew();
-        var groups = policy.Generate(prompts, sampling, greedy: !options.Samples, options.Samples ? options.N : 0, new RandomSource(common.Seed), steps, cancellationToken);
+        var groups = policy.Generate(prompts, sampling, greedy: !options.Samples, options.Samples ? options.N : 0, new RandomSource(common.Seed), steps, options.Stream ? Write : null, cancellationToken);
         var seconds = clock.Elapsed.TotalSeconds;
 
         var answers = groups.Select(group => group.Greedy is { } greedy ? [greedy] : group.Samples).ToList();
-        var rows = prompts.Zip(answers, (prompt, group) => GenerationFile.RowOf(prompt, group.Select(policy.Text))).ToList();
+        var rows = prompts.Zip(answers, (prompt, group) => GenerationFile.RowOf(prompt, group.Select(answer => answer.Text!))).ToList();
         var tokens = answers.Sum(group => group.Sum(answer => answer.Tokens.Length));
         var json = new JsonObject
         {
@@ -56,10 +61,16 @@ internal sealed class GenerateJob(GenerateOptions options, PromptOptions input, 
         if (output is null || (output == "-" && common.Json))
         {
             json["generations"] = new JsonArray([.. rows]);
-            return new JobResult(json, string.Join("\n\n", answers.SelectMany(group => group.Select(policy.Text))));
+            return new JobResult(json, options.Stream ? "" : string.Join("\n\n", answers.SelectMany(group => group.Select(answer => answer.Text))));
         }
         JsonRows.Write(output, rows);
         json["output"] = output;
         return new JobResult(json, $"{json["responses"]} responses to {prompts.Count} prompts, {tokens} tokens in {seconds:0.0} s ({tokens / seconds:0} tokens/s): {output}") { DataOnOutput = output == "-" };
+    }
+
+    private static void Write(GeneratedToken token)
+    {
+        Console.Out.Write(token.Piece);
+        Console.Out.Flush();
     }
 }

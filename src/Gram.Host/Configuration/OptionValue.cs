@@ -35,7 +35,8 @@ internal static class OptionValue
 
     private static string[] Split(string text, OptionKey key, string where)
     {
-        if (!text.TrimStart().StartsWith('[')) return text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+        // One item is taken as it stands: of a stop string the white space counts.
+        if (!text.TrimStart().StartsWith('[')) return text.Length > 0 && !text.Contains(',', StringComparison.Ordinal) ? [text] : text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
         try
         {
             return [.. JsonDocument.Parse(text).RootElement.EnumerateArray().Select(item => item.ValueKind == JsonValueKind.String ? item.GetString()! : item.GetRawText())];

@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using System.Text.Json;
 using Gram.Models;
 using Microsoft.Extensions.Configuration;
 using YamlDotNet.Core;
@@ -84,6 +85,8 @@ internal sealed class Settings
                 : [.. section.GetChildren().Select(item => item.Value ?? throw new GramException($"{where}: '{section.Key}' holds a mapping; a value or a list of values is expected"))];
             if (schema.All(section.Key) is [var key, ..] keys)
             {
+                // A list of one item is not that item's text, in which commas would part it.
+                if (key.IsList && section.Value is null && texts is [var item]) texts = [JsonSerializer.Serialize(new[] { item })];
                 if (texts is [] or [""] && !(key.IsList || key.Default is string)) continue; // "key:" in YAML sets nothing
                 foreach (var each in keys) OptionValue.Parse(each, texts, where);
                 values[key.Name] = (texts, where);

@@ -26,7 +26,7 @@ internal static class DemoCheck
         var template = ChatTemplate.ForCheckpoint(tokenizer);
         var prompts = messages.Select(message => template.Encode(tokenizer, [new("user", message)], addGenerationPrompt: true)).ToList();
         var groups = new Generator(model, model.Config.EosTokenIds, model.Config.PadTokenId!.Value)
-            .Generate(prompts, new SamplingOptions { MaxNewTokens = 48 }, greedy: false, samples: 1, random, maxRows: 256, cancellationToken);
+            .Generate(prompts, new SamplingOptions { MaxNewTokens = 48 }, greedy: false, samples: 1, random, maxRows: 256, cancellationToken: cancellationToken);
         return Estimate.OfMean([.. groups.Select((group, i) => GoldRule.Score(messages[i], JudgeText.Clean(tokenizer.Decode(group.Samples[0].Tokens))))]);
     }
 }

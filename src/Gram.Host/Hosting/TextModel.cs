@@ -16,8 +16,8 @@ namespace Gram.Host.Hosting;
 /// <summary>A language model with its tokenizer and chat template: prompts in, answers out.</summary>
 internal sealed class TextModel : IDisposable
 {
-    /// <summary>Answers generated between two lines of progress.</summary>
-    private const int PartRows = 512;
+    /// <summary>Answers that end between two lines of progress.</summary>
+    private const int ProgressAnswers = 512;
 
     private readonly ModelOptions options;
     private readonly CausalLM model;
@@ -33,29 +33,37 @@ internal sealed class TextModel : IDisposable
         // Without a limit of its own: the generator says which prompts leave no room, and ends answers with the context.
         renderer = new PromptRenderer(tokenizer, PromptRenderer.TemplateOf(options.Template, tokenizer), options.EnableThinking, GramConfig.Published.TurnFormat, int.MaxValue);
         model = CausalLM.Load(directory, engine.InferenceDType(Workload.Decoding), engine.Device);
-        generator = new Generator(model, model.Config.EosTokenIds, tokenizer.PadTokenId ?? (model.Config.EosTokenIds is [var end, ..] ? end : 0));
+        generator = new Generator(model, model.Config.EosTokenIds, tokenizer.PadTokenId ?? (model.Config.EosTokenIds is [var end, ..] ? end : 0), tokenizer);
     }
 
     /// <summary>Answers of each prompt, in the prompts' order: the greedy one, where asked for, and the samples. Progress counts prompts.</summary>
+    /// <param name="prompts">The prompts.</param>
+    /// <param name="sampling">How tokens are drawn.</param>
+    /// <param name="greedy">Whether each prompt gets a greedy answer.</param>
+    /// <param name="samples">Samples of each prompt.</param>
+    /// <param name="random">The command's generator.</param>
+    /// <param name="steps">Hears of progress where there are several prompts.</param>
+    /// <param name="onToken">Hears of each token as it is drawn.</param>
+    /// <param name="cancellationToken">Stops between tokens.</param>
     public IReadOnlyList<GeneratedGroup> Generate(
-        IReadOnlyList<Prompt> prompts, SamplingOptions sampling, bool greedy, int samples, RandomSource random, IPublisher<StepLogged> steps, CancellationToken cancellationToken)
+        IReadOnlyList<Prompt> prompts, SamplingOptions sampling, bool greedy, int samples, RandomSource random, IPublisher<StepLogged> steps, Action<GeneratedToken>? onToken, CancellationToken cancellationToken)
     {
         var rendered = renderer.Render(prompts, "the");
-        var groups = new List<GeneratedGroup>();
-        var (clock, tokens) = (Stopwatch.StartNew(), 0L);
-        // Each sample draws from a fork of its own, so parts give the same answers as the whole.
-        foreach (var part in rendered.Chunk(Math.Max(1, PartRows / (samples + (greedy ? 1 : 0)))))
-        {
-            var made = generator.Generate([.. part.Select(prompt => prompt.Tokens)], sampling, greedy, samples, random, options.BatchSize, cancellationToken);
-            tokens += made.Sum(group => (group.Greedy?.Tokens.Length ?? 0) + group.Samples.Sum(sample => (long)sample.Tokens.Length));
-            groups.AddRange(made);
-            if (rendered.Count > 1) steps.Publish(new StepLogged("generate", groups.Count, rendered.Count, new Dictionary<string, double> { ["tokens_per_s"] = tokens / clock.Elapsed.TotalSeconds }));
-        }
-        return groups;
-    }
+        var unfinished = Enumerable.Repeat(samples + (greedy ? 1 : 0), rendered.Count).ToArray(); // answers of each prompt
+        var (clock, tokens, ended, done) = (Stopwatch.StartNew(), 0L, 0, 0);
+        return generator.Generate([.. rendered.Select(prompt => prompt.Tokens)], sampling, greedy, samples, random, options.BatchSize, onToken: Count, cancellationToken: cancellationToken);
 
-    /// <summary>An answer's text, without control tokens.</summary>
-    public string Text(GeneratedSequence answer) => tokenizer.Decode(answer.Tokens);
+        void Count(GeneratedToken token)
+        {
+            onToken?.Invoke(token);
+            tokens++;
+            if (token.End is null) return;
+            ended++;
+            if (--unfinished[token.Place.Prompt] == 0) done++;
+            if (rendered.Count == 1 || (ended % ProgressAnswers != 0 && done < rendered.Count)) return;
+            steps.Publish(new StepLogged("generate", done, rendered.Count, new Dictionary<string, double> { ["tokens_per_s"] = tokens / clock.Elapsed.TotalSeconds }));
+        }
+    }
 
     public void Dispose() => model.Dispose();
 }

@@ -1,116 +1,126 @@
+using Gram.Models.Native;
 using Gram.Models.Transformer;
 using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Gram.Models.Generation;
 
-/// <summary>The decode loop: draws a token for each row, runs the model on them, until every row is done.</summary>
+/// <summary>
+/// The decode loop, with continuous batching: runs the model on the batch's last tokens and draws the next, row by row. A response
+/// that has ended gives its place to a waiting one at once, or, where none waits, leaves the batch.
+/// </summary>
 internal sealed class Decoder : IDisposable
 {
     private readonly CausalLM model;
-    private readonly SamplingOptions options;
+    private readonly WaitingLine waiting;
+    private readonly ITokenSampler sampler;
     private readonly IReadOnlyList<int> endTokens;
-    private readonly int capacity;
-    private List<DecodingRow> rows;
+    private readonly Action<GeneratedToken>? onToken;
+    private readonly Tensor tokens; // [places] int64: the batch's last tokens
+    private DecodingRow?[] batch;   // row by row of the cache; null: a free place
+    private int[] last;             // their last tokens
     private KvCache cache;
-    private Tensor logits;  // [rows, vocab] of the next token
 
-    private Decoder(CausalLM model, Prefill prefill, IReadOnlyList<DecodingRow> rows, SamplingOptions options, IReadOnlyList<int> endTokens)
+    private Decoder(CausalLM model, WaitingLine waiting, int maxRows, ITokenSampler sampler, IReadOnlyList<int> endTokens, Action<GeneratedToken>? onToken)
     {
-        (this.model, this.options, this.endTokens) = (model, options, endTokens);
-        this.rows = [.. rows];
-        int[] slots = [.. rows.Select(row => row.Slot)];
-        capacity = rows.Max(row => prefill.Cache.Lengths[row.Slot] + row.Limit) - 1; // the last token needs no forward
-        cache = prefill.Cache.Select(slots, capacity);
-        using var index = tensor(slots.Select(slot => (long)slot).ToArray(), device: model.Device);
-        logits = prefill.Logits.index_select(0, index).DetachFromDisposeScope();
+        (this.model, this.waiting, this.sampler, this.endTokens, this.onToken) = (model, waiting, sampler, endTokens, onToken);
+        var places = Math.Min(maxRows, waiting.Count);
+        (batch, last) = (new DecodingRow?[places], new int[places]);
+        tokens = zeros([places], ScalarType.Int64).DetachFromDisposeScope();
+        cache = model.NewCache(places, waiting.Room);
     }
 
-    /// <summary>Decodes rows (greedy ones first) from their prompts' prefill, until all are done.</summary>
-    public static void Run(CausalLM model, Prefill prefill, IReadOnlyList<DecodingRow> rows, SamplingOptions options, IReadOnlyList<int> endTokens, CancellationToken cancellationToken)
+    /// <summary>Decodes all waiting responses, at most so many at a time.</summary>
+    public static void Run(CausalLM model, WaitingLine waiting, int maxRows, ITokenSampler sampler, IReadOnlyList<int> endTokens, Action<GeneratedToken>? onToken, CancellationToken cancellationToken)
     {
-        using var decoder = new Decoder(model, prefill, rows, options, endTokens);
-        while (decoder.Step()) cancellationToken.ThrowIfCancellationRequested();
+        using var decoder = new Decoder(model, waiting, maxRows, sampler, endTokens, onToken);
+        while (decoder.FillPlaces())
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            decoder.Step();
+        }
     }
 
-    private bool Step()
+    private void Step()
     {
         using var scope = NewDisposeScope();
-        var tokens = Draw(); // [rows]
-        if (rows.TrueForAll(row => row.Done)) return false;
-        tokens = DropFinishedRows(tokens);
-        logits.Dispose();
-        logits = model.Decode(tokens, cache).DetachFromDisposeScope();
-        return true;
+        Add(model.Decode(LastTokens(), cache), [.. Enumerable.Range(0, batch.Length)]);
     }
 
-    private Tensor Draw()
+    /// <summary>Draws a token for each of some places from logits [places, vocab].</summary>
+    private void Add(Tensor logits, int[] places)
     {
-        var greedyRows = rows.FindIndex(row => row.Random is not null);
-        if (greedyRows < 0) greedyRows = rows.Count;
-        var sampledRows = rows.Count - greedyRows;
-        List<Tensor> tokens = [], logProbs = [];
-        int[]?[] kept = new int[]?[rows.Count];
-        if (greedyRows > 0)
+        var drawn = sampler.Draw(logits, [.. places.Select(place => batch[place]!)]);
+        for (var i = 0; i < places.Length; i++)
         {
-            using var scores = SamplingFilter.Temperature(logits.narrow(0, 0, greedyRows), options.Temperature);
-            tokens.Add(scores.argmax(1)); // of equal logits the lowest id
-            logProbs.Add(scores.gather(1, tokens[0].unsqueeze(1)).squeeze(1) - scores.logsumexp(1));
-        }
-        if (sampledRows > 0)
-        {
-            using var scores = SamplingFilter.Apply(logits.narrow(0, greedyRows, sampledRows), options);
-            using var probabilities = scores.softmax(1);
-            // A row that is done draws no number: its generator's state is that of its own response.
-            double[] uniforms = [.. rows.Skip(greedyRows).Select(row => row.Done ? 0 : row.Random!.NextDouble())];
-            var drawn = Sampler.Draw(probabilities, tensor(uniforms, device: model.Device));
-            tokens.Add(drawn);
-            logProbs.Add(probabilities.gather(1, drawn.unsqueeze(1)).squeeze(1).log());
-            if (options.Filters) KeptIds(scores, sampledRows).CopyTo(kept, greedyRows);
-        }
-        var next = cat(tokens);
-        Record(next, cat(logProbs), kept);
-        return next;
-    }
-
-    /// <summary>Ids with a score above −∞, for each row of [rows, vocab].</summary>
-    private static int[][] KeptIds(Tensor scores, int count)
-    {
-        using var pairs = scores.isfinite().nonzero().cpu(); // [kept ids, 2] row, id
-        var ids = Enumerable.Range(0, count).Select(_ => new List<int>()).ToArray();
-        var flat = pairs.data<long>().ToArray();
-        for (var i = 0; i < flat.Length; i += 2) ids[flat[i]].Add((int)flat[i + 1]);
-        return [.. ids.Select(row => row.ToArray())];
-    }
-
-    private void Record(Tensor tokens, Tensor logProbs, int[]?[] kept)
-    {
-        // One copy from the device a step: ids are exact in float64.
-        using var both = stack([tokens.to_type(ScalarType.Float64), logProbs.to_type(ScalarType.Float64)]).cpu();
-        var values = both.data<double>().ToArray();
-        for (var i = 0; i < rows.Count; i++)
-        {
-            if (rows[i].Done) continue;
-            var token = (int)values[i];
-            rows[i].Add(token, (float)values[rows.Count + i], kept[i], endTokens.Contains(token));
+            var row = batch[places[i]]!;
+            var token = row.Add(drawn[i], endTokens.Contains(drawn[i].Token));
+            last[places[i]] = drawn[i].Token;
+            if (row.Done) Free(places[i]);
+            onToken?.Invoke(token);
         }
     }
 
-    /// <summary>Rows that are done leave the batch once they are a quarter of it: copying the others' cache then pays.</summary>
-    private Tensor DropFinishedRows(Tensor tokens)
+    /// <summary>Waiting responses take the free places; what stays free leaves the batch. False once nothing is left to decode.</summary>
+    private bool FillPlaces()
     {
-        int[] live = [.. Enumerable.Range(0, rows.Count).Where(i => !rows[i].Done)];
-        if (4 * (rows.Count - live.Length) < rows.Count) return tokens;
-        var smaller = cache.Select(live, capacity);
+        while (waiting.Count > 0 && FreePlaces() is { Length: > 0 } free)
+        {
+            using var scope = NewDisposeScope();
+            var (rows, from, slots) = waiting.Take(free.Length);
+            int[] places = free[..rows.Length];
+            Fit(Math.Max(rows.Max(row => row.Room), waiting.Room));
+            cache.Put(places, from.Cache, slots);
+            for (var i = 0; i < rows.Length; i++) batch[places[i]] = rows[i];
+            Add(from.Logits.index_select(0, tensor(slots.Select(slot => (long)slot).ToArray(), device: model.Device)), places);
+        }
+        Close(FreePlaces());
+        return batch.Length > 0;
+    }
+
+    private void Free(int place)
+    {
+        batch[place] = null;
+        cache.Truncate(place, 0);
+    }
+
+    private int[] FreePlaces() => [.. Enumerable.Range(0, batch.Length).Where(place => batch[place] is null)];
+
+    /// <summary>Once a cache half as long is enough for all that is still to come, the long prompts' memory is given back.</summary>
+    private void Fit(int room)
+    {
+        foreach (var row in batch.OfType<DecodingRow>()) room = Math.Max(room, row.Room);
+        if (room > cache.Capacity / 2) return;
+        var shorter = cache.Select([.. Enumerable.Range(0, cache.Rows)], room);
         cache.Dispose();
-        cache = smaller;
-        rows = [.. live.Select(i => rows[i])];
-        return tokens.index_select(0, tensor(live.Select(i => (long)i).ToArray(), device: model.Device));
+        cache = shorter;
+    }
+
+    /// <summary>The last rows move into the free places, and the batch ends before those that they leave.</summary>
+    private void Close(int[] free)
+    {
+        if (free.Length == 0) return;
+        var left = batch.Length - free.Length;
+        int[] holes = [.. free.Where(place => place < left)];
+        int[] moved = [.. Enumerable.Range(left, free.Length).Where(place => batch[place] is not null)];
+        if (moved.Length > 0) cache.Put(holes, cache, moved);
+        for (var i = 0; i < moved.Length; i++) (batch[holes[i]], last[holes[i]]) = (batch[moved[i]], last[moved[i]]);
+        cache.Shrink(left);
+        Array.Resize(ref batch, left);
+        Array.Resize(ref last, left);
+    }
+
+    /// <summary>[rows] int64 last tokens, in memory that is written anew at each step.</summary>
+    private unsafe Tensor LastTokens()
+    {
+        var to = (long*)Shim.Data(tokens);
+        for (var i = 0; i < last.Length; i++) to[i] = last[i];
+        return tokens.narrow(0, 0, last.Length).to(model.Device);
     }
 
     public void Dispose()
     {
         cache.Dispose();
-        logits.Dispose();
+        tokens.Dispose();
     }
 }

@@ -27,7 +27,7 @@ internal sealed class Prefill : IDisposable
     /// <summary>Keys and values of the prompts.</summary>
     public KvCache Cache { get; }
 
-    /// <summary>[prompts, vocab] logits of the first new token.</summary>
+    /// <summary>[prompts, vocab] float32 logits of the first new token.</summary>
     public Tensor Logits { get; }
 
     public void Dispose()

@@ -4,20 +4,21 @@ using static TorchSharp.torch;
 namespace Gram.Models.Generation;
 
 /// <summary>
-/// Which tokens may be drawn: temperature, then top-k, then top-p, as in transformers' logits warpers
-/// (TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper). A removed token's score is −∞.
+/// Which tokens may be drawn: temperature, then top-k, top-p and min-p, as transformers' logits warpers
+/// (TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper, MinPLogitsWarper). A removed token's score is −∞.
 /// </summary>
 public static class SamplingFilter
 {
     /// <summary>All filters in their order: float32 scores [rows, vocab] whose softmax is drawn from.</summary>
     /// <param name="logits">[rows, vocab], any floating dtype.</param>
-    /// <param name="options">Temperature, top-k and top-p.</param>
+    /// <param name="options">Temperature, top-k, top-p and min-p.</param>
     public static Tensor Apply(Tensor logits, SamplingOptions options)
     {
         using var scope = NewDisposeScope();
         var scores = Temperature(logits, options.Temperature);
         if (options.TopK > 0) scores = TopK(scores, options.TopK);
         if (options.TopP < 1) scores = TopP(scores, options.TopP);
+        if (options.MinP > 0) scores = MinP(scores, options.MinP);
         return scores.MoveToOuterDisposeScope();
     }
 
@@ -40,15 +41,23 @@ public static class SamplingFilter
 
     /// <summary>
     /// Keeps the smallest set of likeliest tokens whose probability reaches p: in ascending order, tokens are removed while
-    /// their cumulated probability is at most 1 − p. The likeliest always stays. Which of equal scores at the cut stay is the sort's choice.
+    /// their cumulated probability is at most 1 − p. The likeliest always stays. Of equal scores at the cut the highest ids stay.
     /// </summary>
     public static Tensor TopP(Tensor scores, double p)
     {
         using var scope = NewDisposeScope();
-        var (ascending, order) = scores.sort(-1);
+        var (ascending, order) = scores.sort(-1, stable: true);
         var removed = ascending.softmax(-1).cumsum(-1, ScalarType.Float64) <= 1 - p; // [rows, vocab] in ascending order
         removed.narrow(-1, scores.size(-1) - 1, 1).fill_(false);
         return Remove(scores, removed.scatter(-1, order, removed)).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Removes what is less likely than a share p of the likeliest token's probability.</summary>
+    public static Tensor MinP(Tensor scores, double p)
+    {
+        using var scope = NewDisposeScope();
+        var probabilities = scores.softmax(-1);
+        return Remove(scores, probabilities < probabilities.amax([-1], keepdim: true) * p).MoveToOuterDisposeScope();
     }
 
     private static Tensor Remove(Tensor scores, Tensor removed) => scores.masked_fill(removed, float.NegativeInfinity);

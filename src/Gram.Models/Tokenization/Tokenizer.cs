@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json.Nodes;
 using Gram.Models.Checkpoints;
 
@@ -13,7 +14,7 @@ public sealed class Tokenizer
     private readonly PreTokenizer preTokenizer;
     private readonly BytePairModel model;
     private readonly PostProcessor postProcessor;
-    private readonly Func<IEnumerable<string>, string> decode;
+    private readonly Func<StringBuilder, TokenDecoder> decoder;
     private readonly AddedTokenSplitter rawTokens, normalizedTokens;
     private readonly Dictionary<string, AddedToken> added = [];
     private readonly Dictionary<string, int> controlTokens;
@@ -33,7 +34,7 @@ public sealed class Tokenizer
         preTokenizer = new(json.Object("pre_tokenizer"));
         model = new(json.Object("model") ?? throw new GramException($"{json.Path}: model is missing"), preTokenizer.IsByteLevel, controlIds);
         postProcessor = PostProcessor.Read(json.Object("post_processor"));
-        decode = TokenDecoder.Create(json.Object("decoder"));
+        decoder = TokenDecoder.Read(json.Object("decoder"));
         tokens = model.Vocabulary.ToDictionary(pair => pair.Value, pair => pair.Key);
         foreach (var token in added.Values) tokens[token.Id] = token.Content;
 
@@ -68,10 +69,17 @@ public sealed class Tokenizer
     }
 
     /// <summary>Text of ids; bytes that are not UTF-8 become U+FFFD. Ids that stand for nothing are left out.</summary>
-    public string Decode(IEnumerable<int> ids, bool skipSpecialTokens = true) => decode(ids
-        .Where(id => !skipSpecialTokens || !controlIds.Contains(id))
-        .Select(id => tokens.GetValueOrDefault(id))
-        .OfType<string>());
+    public string Decode(IEnumerable<int> ids, bool skipSpecialTokens = true)
+    {
+        var text = new StringBuilder();
+        var steps = NewDecoder(text);
+        foreach (var id in ids)
+        {
+            if (WrittenToken(id, skipSpecialTokens) is { } token) steps.Push(token);
+        }
+        steps.Flush();
+        return text.ToString();
+    }
 
     /// <summary>Id of a token as written in the vocabulary or among the control tokens (for example "&lt;|im_end|&gt;"), or null.</summary>
     public int? TokenId(string token) =>
@@ -96,6 +104,12 @@ public sealed class Tokenizer
     public string? ChatTemplateSource { get; }
     /// <summary>Ids that the tokenizer puts before a text (its BOS), if any.</summary>
     public IReadOnlyList<int> Prefix => postProcessor.Prefix;
+
+    /// <summary>A decoder at the beginning of a text, which it writes to the end of this one.</summary>
+    internal TokenDecoder NewDecoder(StringBuilder text) => decoder(text);
+
+    /// <summary>A token as the decoder reads it; null where it leaves no text.</summary>
+    internal string? WrittenToken(int id, bool skipSpecialTokens) => skipSpecialTokens && controlIds.Contains(id) ? null : tokens.GetValueOrDefault(id);
 
     /// <summary>Copies the loaded checkpoint's tokenizer files byte for byte into a directory, instead of those that it has.</summary>
     internal void CopyTo(string directory) => sources.Write(directory);

@@ -10,7 +10,7 @@ namespace Gram.Models.Transformer;
 public sealed class KvCache : IDisposable
 {
     private readonly Tensor[] keys, values;
-    private readonly int[] lengths;
+    private int[] lengths;
 
     internal KvCache(Tensor[] keys, Tensor[] values, int rows, int capacity)
     {
@@ -42,17 +42,42 @@ public sealed class KvCache : IDisposable
         lengths[row] = length;
     }
 
-    /// <summary>Replaces a row by another cache's row: how a waiting prompt takes the place of an ended response.</summary>
-    /// <exception cref="ArgumentException">That row is longer than this cache's rows can be.</exception>
-    public void Put(int row, KvCache from, int fromRow)
+    /// <summary>Replaces rows by another cache's, or by others of its own: how waiting prompts take the places of ended responses.</summary>
+    /// <param name="rows">The rows that are replaced.</param>
+    /// <param name="from">The other cache.</param>
+    /// <param name="fromRows">What replaces each of them (repeats allowed).</param>
+    /// <exception cref="ArgumentException">A row is longer than this cache's rows can be.</exception>
+    public void Put(IReadOnlyList<int> rows, KvCache from, IReadOnlyList<int> fromRows)
     {
-        var length = from.lengths[fromRow];
-        if (length > Capacity) throw new ArgumentException($"row {fromRow} holds {length} tokens, this cache has room for {Capacity}", nameof(from));
+        int[] replacing = [.. fromRows.Select(row => from.lengths[row])];
+        var longest = replacing.Max();
+        if (longest > Capacity) throw new ArgumentException($"a row holds {longest} tokens, this cache has room for {Capacity}", nameof(from));
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
-        foreach (var (to, source) in keys.Concat(values).Zip(from.keys.Concat(from.values)))
-            to[row].narrow(1, 0, length).copy_(source[fromRow].narrow(1, 0, length));
-        lengths[row] = length;
+        var (target, source) = (Index(rows), Index(fromRows));
+        foreach (var (to, other) in keys.Concat(values).Zip(from.keys.Concat(from.values)))
+        {
+            using var copied = other.narrow(2, 0, longest).index_select(0, source);
+            using var places = to.narrow(2, 0, longest);
+            places.index_copy_(0, target, copied);
+        }
+        for (var i = 0; i < replacing.Length; i++) lengths[rows[i]] = replacing[i];
+    }
+
+    /// <summary>Forgets the rows from this one on. Their memory stays with the cache.</summary>
+    public void Shrink(int rows)
+    {
+        if (rows == Rows) return;
+        Array.Resize(ref lengths, rows);
+        foreach (var layers in (Tensor[][])[keys, values])
+        {
+            foreach (ref var layer in layers.AsSpan())
+            {
+                var whole = layer;
+                layer = whole.narrow(0, 0, rows).DetachFromDisposeScope();
+                whole.Dispose();
+            }
+        }
     }
 
     /// <summary>A new cache whose row i is this one's row rows[i] (repeats allowed), with its own capacity.</summary>
@@ -63,7 +88,7 @@ public sealed class KvCache : IDisposable
         if (capacity < longest) throw new ArgumentOutOfRangeException(nameof(capacity), capacity, $"the cache holds {longest} tokens");
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
-        var index = tensor(rows.Select(row => (long)row).ToArray(), device: keys[0].device);
+        var index = Index(rows);
         var cache = new KvCache(Copy(keys), Copy(values), rows.Count, capacity);
         selected.CopyTo(cache.lengths, 0);
         return cache;
@@ -113,6 +138,8 @@ public sealed class KvCache : IDisposable
             return all.narrow(2, 0, longest + t);
         }
     }
+
+    private Tensor Index(IReadOnlyList<int> rows) => tensor(rows.Select(row => (long)row).ToArray(), device: keys[0].device);
 
     /// <inheritdoc/>
     public void Dispose()

@@ -160,7 +160,7 @@ internal sealed class PpoSession : IDisposable
         of.Count == 0 ? [] :
         [
             .. of.Zip(
-                generator.Generate([.. of.Select(prompt => prompt.Tokens)], options.Sampling, greedy: true, samples: 0, new RandomSource(0), options.PerDeviceEvalBatchSize, cancellationToken),
+                generator.Generate([.. of.Select(prompt => prompt.Tokens)], options.Sampling, greedy: true, samples: 0, new RandomSource(0), options.PerDeviceEvalBatchSize, cancellationToken: cancellationToken),
                 (prompt, group) => text.Of(prompt, group.Greedy!)),
         ];
 

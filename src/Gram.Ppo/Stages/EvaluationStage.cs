@@ -43,7 +43,7 @@ public sealed class EvaluationStage(
     /// <summary>Measures the policy as it is.</summary>
     public async Task<Evaluation> EvaluateAsync(CancellationToken cancellationToken)
     {
-        var groups = generator.Generate([.. prompts.Select(prompt => prompt.Tokens)], options.Sampling, greedy: true, samples: 1, new RandomSource(seed), options.PerDeviceEvalBatchSize, cancellationToken);
+        var groups = generator.Generate([.. prompts.Select(prompt => prompt.Tokens)], options.Sampling, greedy: true, samples: 1, new RandomSource(seed), options.PerDeviceEvalBatchSize, withLogProbs: options.Sampling.Filters, cancellationToken: cancellationToken);
         var answers = prompts.Zip(groups, (prompt, group) => text.Of(prompt, group.Greedy!)).ToArray();
         var (verdicts, _) = await scoring.ScoreAsync([.. prompts.Select((prompt, i) => (prompt.Question, answers[i], InitialAnswers[i]))], cancellationToken);
         var (before, after) = gold is null ? ([], []) : (GoldScores(InitialAnswers), GoldScores(answers));

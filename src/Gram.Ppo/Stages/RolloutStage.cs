@@ -16,7 +16,7 @@ public sealed class RolloutStage(CausalLM policy, Generator generator, PpoOption
     public Rollout Generate(PromptBatch batch, CancellationToken cancellationToken)
     {
         var greedy = options.Reference == Reference.Greedy;
-        var groups = generator.Generate([.. batch.Prompts.Select(prompt => prompt.Tokens)], options.Sampling, greedy, options.NumSamples, random, options.PerDeviceEvalBatchSize, cancellationToken);
+        var groups = generator.Generate([.. batch.Prompts.Select(prompt => prompt.Tokens)], options.Sampling, greedy, options.NumSamples, random, options.PerDeviceEvalBatchSize, withLogProbs: true, cancellationToken: cancellationToken);
         // Packed copies of the weights serve decoding only, and the update outdates them: their memory is better used until then.
         policy.WeightsChanged();
         var rows = batch.Prompts

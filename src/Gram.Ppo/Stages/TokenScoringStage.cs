@@ -71,7 +71,7 @@ public sealed class TokenScoringStage(CausalLM policy, CausalLM reference, Value
         {
             for (var t = 0; t < rows[row].Response.Tokens.Length; t++)
             {
-                var gap = Math.Abs(rows[row].Response.LogProbs[t] - learner[(row * width) + t]);
+                var gap = Math.Abs(rows[row].Response.LogProbs![t] - learner[(row * width) + t]);
                 sum += gap;
                 max = Math.Max(max, gap);
             }

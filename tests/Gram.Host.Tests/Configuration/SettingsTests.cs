@@ -47,6 +47,13 @@ public sealed class SettingsTests : IDisposable
         options.DoSample.Should().BeTrue();
     }
 
+    [Theory]
+    [InlineData("labels: [\"a, b\"]", "a, b")]
+    [InlineData("labels:\n  - \" \\n\"", " \n")]
+    [InlineData("labels: \"\\n\"", "\n")]
+    public void Settings_ListOfOneItem_TakesItAsItStands(string yaml, string item) =>
+        Load(Yaml(yaml)).Get<SampleOptions>().Labels.Should().Equal(item);
+
     [Fact]
     public void Settings_FromSeveralSources_LaterOneWins()
     {

@@ -1,6 +1,7 @@
 using Gram.Models.Checkpoints;
 using Gram.Models.Generation;
 using Gram.Models.Scoring;
+using Gram.Models.Tests.Tokenization;
 using Gram.Models.Tokenization;
 using Gram.Models.Transformer;
 using TorchSharp;
@@ -50,19 +51,49 @@ public sealed class GeneratorTests : IDisposable
         group.Samples[0].Tokens.Should().NotEqual(group.Samples[1].Tokens);
     }
 
-    /// <summary>ppo.md, invariants 3 and 9: neither the neighbours, nor their padding, nor their having ended, change a row.</summary>
+    /// <summary>ppo.md, invariants 3 and 9: neither the neighbours, nor who had a place before, change a bit of a row.</summary>
     [Theory]
-    [InlineData(1)]
-    [InlineData(2)]
-    [InlineData(5)]
-    [InlineData(64)]
-    public void Generate_OtherBatchSizes_SameResponses(int maxRows)
+    [InlineData(1, 1)]
+    [InlineData(2, 1)]
+    [InlineData(5, 1)]
+    [InlineData(5, 1.3)]
+    [InlineData(64, 1)]
+    public void Generate_OtherBatchSizes_SameResponses(int maxRows, double repetitionPenalty)
     {
-        // A third of the words end a response, so rows end at different steps and leave the batch.
+        // A third of the words end a response, so rows end at different steps and others take their places.
         var endTokens = Enumerable.Range(0, 20).ToArray();
-        var options = new SamplingOptions { MaxNewTokens = 16, Temperature = 1.2 };
-        var reference = Generate(Prompts, options, endTokens: endTokens, maxRows: 12);
-        AssertSame(Generate(Prompts, options, endTokens: endTokens, maxRows: maxRows), reference);
+        var options = new SamplingOptions { MaxNewTokens = 16, Temperature = 1.2, TopP = 0.95, RepetitionPenalty = repetitionPenalty };
+        var reference = Generate(Prompts, options, samples: 6, endTokens: endTokens, maxRows: 28);
+        reference.SelectMany(group => group.Samples).Select(sample => sample.Tokens.Length).Distinct().Count().Should().BeGreaterThan(4);
+
+        Generate(Prompts, options, samples: 6, endTokens: endTokens, maxRows: maxRows).Should().BeEquivalentTo(reference, o => o.WithStrictOrdering());
+    }
+
+    [Fact]
+    public void Generate_MorePromptsThanOnePrefillTakes_EachAnswersItsOwn()
+    {
+        int[][] prompts = [.. Enumerable.Range(0, 75).Select(i => Enumerable.Range(i, 1 + (i * 7 % 40)).Select(id => id % Config.VocabSize).ToArray())];
+        var options = new SamplingOptions { MaxNewTokens = 6 };
+        var groups = Generate(prompts, options, samples: 0, maxRows: 4);
+        foreach (var i in (int[])[0, 1, 17, 39, 40, 74]) AssertSame(Generate([prompts[i]], options, samples: 0)[0].Greedy!, groups[i].Greedy!);
+    }
+
+    /// <summary>Work, not only results: a step runs the rows that are left, and an ended row's place is taken at once.</summary>
+    [Fact]
+    public void Generate_ResponsesThatEndEarly_LeaveNoEmptySteps()
+    {
+        // Of three responses of 3, 3 and 60 tokens, two at a time, the short ones share one place: they are heard one after the other.
+        int[] nearTheEnd = [.. Enumerable.Range(0, 61).Select(i => i % Config.VocabSize)];
+        List<GeneratedToken> heard = [];
+        new Generator(model, [], 0).Generate([nearTheEnd, nearTheEnd, [1]], new SamplingOptions { MaxNewTokens = 60 }, greedy: true, samples: 0, new RandomSource(1), maxRows: 2, onToken: heard.Add);
+
+        heard.Take(6).Select(token => token.Place.Prompt).Should().Equal(0, 1, 0, 1, 0, 1);
+        heard.Skip(6).Select(token => token.Place.Prompt).Should().HaveCount(60).And.OnlyContain(prompt => prompt == 2);
+
+        heard.Clear();
+        new Generator(model, [], 0).Generate([nearTheEnd, [1], [2]], new SamplingOptions { MaxNewTokens = 6 }, greedy: true, samples: 0, new RandomSource(1), maxRows: 2, onToken: heard.Add);
+        // After the third token of prompt 0 its place is prompt 2's, in the same step.
+        heard.Select(token => token.Place.Prompt).Should().Equal(0, 1, 0, 1, 0, 1, 2, 2, 1, 2, 1, 2, 1, 2, 2);
     }
 
     [Fact]
@@ -95,6 +126,7 @@ public sealed class GeneratorTests : IDisposable
         ended.Ended.Should().BeTrue();
         ended.Tokens.Should().Equal(free.Tokens.Take(Array.IndexOf(free.Tokens, end) + 1));
         ended.LogProbs.Should().HaveSameCount(ended.Tokens);
+        (free.End, ended.End).Should().Be((ResponseEnd.Length, ResponseEnd.EndToken));
     }
 
     [Fact]
@@ -147,8 +179,69 @@ public sealed class GeneratorTests : IDisposable
         using var scope = NewDisposeScope();
         using var batch = new SequenceBatch([.. samples.Select(row => row.Prompt)], [.. samples.Select(row => row.Sample.Tokens)], 0, [.. samples.Select(row => row.Sample.Kept)]);
         var expected = TokenScorer.Score(model, batch, temperature).LogProbs.data<float>().ToArray();
-        samples.SelectMany(row => row.Sample.LogProbs).Should().Equal(expected, (a, e) => Math.Abs(a - e) < 1e-4);
+        samples.SelectMany(row => row.Sample.LogProbs!).Should().Equal(expected, (a, e) => Math.Abs(a - e) < 1e-4);
         groups.Should().OnlyContain(group => group.Greedy!.Kept == null);
+    }
+
+    [Fact]
+    public void Generate_LogProbsNotAskedFor_SameTokensAlone()
+    {
+        var options = new SamplingOptions { MaxNewTokens = 8, TopP = 0.9 };
+        var with = Generate(Prompts, options);
+        var without = new Generator(model, [], 0).Generate(Prompts, options, greedy: true, samples: 2, new RandomSource(1));
+        Tokens(without).Should().BeEquivalentTo(Tokens(with), o => o.WithStrictOrdering());
+        without.SelectMany(group => group.Samples).Should().OnlyContain(sample => sample.LogProbs == null && sample.Kept == null && sample.Text == null);
+    }
+
+    /// <summary>transformers' RepetitionPenaltyLogitsProcessor at a size that forbids what was seen: prompt and response tokens never come again.</summary>
+    [Fact]
+    public void Generate_HugeRepetitionPenalty_RepeatsNoToken()
+    {
+        // With an embedding of small numbers, logits of either sign: a negative one becomes the least, a positive one nearly 0.
+        var groups = Generate(Prompts, new SamplingOptions { MaxNewTokens = 12, RepetitionPenalty = 100, Temperature = 0.05 });
+        foreach (var (group, prompt) in groups.Zip(Prompts))
+        {
+            foreach (var response in (GeneratedSequence[])[group.Greedy!, .. group.Samples])
+                prompt.Concat(response.Tokens).Should().OnlyHaveUniqueItems();
+        }
+    }
+
+    [Fact]
+    public void Generate_StopString_EndsTheResponseAndIsCutOff()
+    {
+        using var directory = new TemporaryDirectory();
+        var tokenizer = ByteLevelTokenizer.Load(directory, ByteLevelTokenizer.Json());
+        using var bytes = CausalLM.Create(Config with { VocabSize = 259 }, new RandomSource(4));
+        var generator = new Generator(bytes, [], 0, tokenizer);
+        List<GeneratedToken> heard = [];
+        var free = Sample([]);
+        free.Text.Should().Be(tokenizer.Decode(free.Tokens));
+        free.End.Should().Be(ResponseEnd.Length);
+
+        // Three characters from the text's middle; before them nothing else of the text is them.
+        var stop = free.Text!.Substring(free.Text.Length / 2, 3);
+        var stopped = Sample([stop, "never there"]);
+
+        stopped.End.Should().Be(ResponseEnd.StopString);
+        stopped.Ended.Should().BeTrue();
+        stopped.Text.Should().Be(free.Text[..free.Text.IndexOf(stop, StringComparison.Ordinal)]);
+        stopped.Tokens.Should().Equal(free.Tokens.Take(stopped.Tokens.Length));
+        // As soon as the text holds it: not a token later.
+        tokenizer.Decode(stopped.Tokens).Should().Contain(stop);
+        string.Concat(stopped.Tokens[..^1].Select(new TextStreamer(tokenizer).Push)).Should().NotContain(stop);
+        string.Concat(heard.Select(token => token.Piece)).Should().Be(stopped.Text);
+        heard.Select(token => token.Token).Should().Equal(stopped.Tokens);
+        heard.Select(token => token.End).Should().Equal([.. Enumerable.Repeat<ResponseEnd?>(null, heard.Count - 1), ResponseEnd.StopString]);
+
+        GeneratedSequence Sample(string[] stops) =>
+            generator.Generate([[1, 2]], new SamplingOptions { MaxNewTokens = 60, Stop = stops }, greedy: false, samples: 1, new RandomSource(2), onToken: stops.Length > 0 ? heard.Add : null)[0].Samples[0];
+    }
+
+    [Fact]
+    public void Generate_StopStringsWithoutATokenizer_AreRefused()
+    {
+        var generate = () => Generate(Prompts, new SamplingOptions { Stop = ["."] });
+        generate.Should().Throw<ArgumentException>().WithMessage("*tokenizer*");
     }
 
     [Fact]
@@ -175,24 +268,14 @@ public sealed class GeneratorTests : IDisposable
     }
 
     private IReadOnlyList<GeneratedGroup> Generate(int[][] prompts, SamplingOptions options, int samples = 2, ulong seed = 1, int[]? endTokens = null, int maxRows = 64) =>
-        new Generator(model, endTokens ?? [], padToken: 0).Generate(prompts, options, greedy: true, samples, new RandomSource(seed), maxRows);
+        new Generator(model, endTokens ?? [], padToken: 0).Generate(prompts, options, greedy: true, samples, new RandomSource(seed), maxRows, withLogProbs: true);
 
     private static IEnumerable<int[]> Tokens(IEnumerable<GeneratedGroup> groups) => groups.SelectMany(group => group.Samples).Select(sample => sample.Tokens);
-
-    private static void AssertSame(IReadOnlyList<GeneratedGroup> actual, IReadOnlyList<GeneratedGroup> expected)
-    {
-        actual.Should().HaveSameCount(expected);
-        foreach (var (a, e) in actual.Zip(expected))
-        {
-            AssertSame(a.Greedy!, e.Greedy!);
-            foreach (var (sample, other) in a.Samples.Zip(e.Samples)) AssertSame(sample, other);
-        }
-    }
 
     private static void AssertSame(GeneratedSequence actual, GeneratedSequence expected)
     {
         actual.Tokens.Should().Equal(expected.Tokens);
-        actual.Ended.Should().Be(expected.Ended);
-        actual.LogProbs.Should().Equal(expected.LogProbs, (a, e) => Math.Abs(a - e) < 1e-4);
+        actual.End.Should().Be(expected.End);
+        actual.LogProbs.Should().Equal(expected.LogProbs!, (a, e) => Math.Abs(a - e) < 1e-4);
     }
 }

@@ -61,13 +61,34 @@ public sealed class CausalLMTests
         model.Hidden(running, cache);
         model.Hidden(waiting, prefill);
 
-        cache.Put(1, prefill, 0);
+        cache.Put([1], prefill, [0]);
         var logits = model.Decode(next, cache);
 
         GoldenModel.MaxDifference(logits[0], After(running[0], next[0])).Should().BeLessThan(1e-4);
         GoldenModel.MaxDifference(logits[1], After(waiting[0], next[1])).Should().BeLessThan(1e-4);
 
         Tensor After(Tensor past, Tensor token) => model.Logits(model.Hidden(cat([past, token.unsqueeze(0)]).unsqueeze(0)))[0, -1];
+    }
+
+    [Fact]
+    public void Shrink_AfterRowsMoved_ContinuesTheRowsThatAreLeft()
+    {
+        using var scope = NewDisposeScope();
+        using var model = TinyModels.Create("qwen3", 2);
+        var (past, next) = (randint(0, model.Config.VocabSize, [3, 5]), randint(0, model.Config.VocabSize, [2]));
+        using var cache = model.NewCache(rows: 3, capacity: 6);
+        model.Hidden(past, cache);
+        cache.Truncate(2, 4);
+
+        cache.Put([0], cache, [2]);
+        cache.Shrink(2);
+        var logits = model.Decode(next, cache);
+
+        cache.Lengths.ToArray().Should().Equal(5, 6);
+        GoldenModel.MaxDifference(logits[0], After(past[2, ..4], next[0])).Should().BeLessThan(1e-4);
+        GoldenModel.MaxDifference(logits[1], After(past[1], next[1])).Should().BeLessThan(1e-4);
+
+        Tensor After(Tensor tokens, Tensor token) => model.Logits(model.Hidden(cat([tokens, token.unsqueeze(0)]).unsqueeze(0)))[0, -1];
     }
 
     [Theory]

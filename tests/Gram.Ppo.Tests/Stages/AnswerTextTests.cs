@@ -29,6 +29,6 @@ public sealed class AnswerTextTests : IDisposable
     private GeneratedSequence Response(string text)
     {
         int[] tokens = [.. tokenizer.Encode(text), TinyPolicy.End];
-        return new(tokens, new float[tokens.Length], Ended: true, Kept: null);
+        return new(tokens, ResponseEnd.EndToken);
     }
 }

@@ -37,7 +37,7 @@ internal sealed class StageWorld : IDisposable
     /// <summary>A response by hand; it ends where its last token is the end token.</summary>
     public static RolloutRow Row(int[] prompt, int[] response) => new(
         new PolicyPrompt(0, new Prompt("a"), "a", prompt),
-        new GeneratedSequence(response, new float[response.Length], response[^1] == TinyPolicy.End, null),
+        new GeneratedSequence(response, response[^1] == TinyPolicy.End ? ResponseEnd.EndToken : ResponseEnd.Length, new float[response.Length]),
         null);
 
     /// <summary>A judged rollout with these scores p.</summary>
