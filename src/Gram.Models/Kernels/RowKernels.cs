@@ -37,6 +37,20 @@ internal static unsafe class RowKernels
         for (; i < half; i++) (head[i], other[i]) = ((head[i] * cos[i]) - (other[i] * sin[i]), (other[i] * cos[i]) + (head[i] * sin[i]));
     }
 
+    /// <summary>The inverse, which is also the gradient: rotates by the negative angle.</summary>
+    public static void Unrotate(float* head, float* cos, float* sin, int half)
+    {
+        var other = head + half;
+        var i = 0;
+        for (; i + Lanes <= half; i += Lanes)
+        {
+            var (a, b, c, s) = (Vector256.Load(head + i), Vector256.Load(other + i), Vector256.Load(cos + i), Vector256.Load(sin + i));
+            ((a * c) + (b * s)).Store(head + i);
+            ((b * c) - (a * s)).Store(other + i);
+        }
+        for (; i < half; i++) (head[i], other[i]) = ((head[i] * cos[i]) + (other[i] * sin[i]), (other[i] * cos[i]) - (head[i] * sin[i]));
+    }
+
     /// <summary>gate = silu(gate) · up, silu(z) = z / (1 + e^−z).</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void SiluTimes(float* gate, float* up, int count)
@@ -53,25 +67,74 @@ internal static unsafe class RowKernels
     /// <summary>x = x + y.</summary>
     public static void Add(float* x, float* y, int count)
     {
-        for (var i = 0; i < count; i++) x[i] += y[i];
+        var i = 0;
+        for (; i + Lanes <= count; i += Lanes) (Vector256.Load(x + i) + Vector256.Load(y + i)).Store(x + i);
+        for (; i < count; i++) x[i] += y[i];
+    }
+
+    /// <summary>to[j, i] = from[i, j].</summary>
+    /// <param name="from">[rows, columns], <paramref name="stride"/> apart.</param>
+    /// <param name="rows">Rows.</param>
+    /// <param name="columns">Columns.</param>
+    /// <param name="stride">Distance of two rows.</param>
+    /// <param name="to">[columns, rows].</param>
+    public static void Transpose(float* from, int rows, int columns, int stride, float* to)
+    {
+        const int Block = 16; // its lines stay in the cache
+        for (var first = 0; first < rows; first += Block)
+        {
+            var end = Math.Min(rows, first + Block);
+            for (var j = 0; j < columns; j++)
+            {
+                var target = to + ((long)j * rows);
+                for (var i = first; i < end; i++) target[i] = from[((long)i * stride) + j];
+            }
+        }
     }
 
     /// <summary>Reads numbers of T as float32.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Widen<T>(T* from, float* to, int count) where T : unmanaged
     {
-        for (var i = 0; i < count; i++) to[i] = DotProducts.ToSingle(from[i]);
+        if (typeof(T) == typeof(float))
+        {
+            new ReadOnlySpan<float>(from, count).CopyTo(new Span<float>(to, count));
+            return;
+        }
+        var i = 0;
+        for (; i + (2 * Lanes) <= count; i += 2 * Lanes)
+        {
+            var (low, high) = Vector256.Widen(Vector256.Load((ushort*)from + i));
+            (low << 16).AsSingle().Store(to + i);
+            (high << 16).AsSingle().Store(to + i + Lanes);
+        }
+        for (; i < count; i++) to[i] = DotProducts.ToSingle(from[i]);
     }
 
     /// <summary>Stores float32 numbers as T.</summary>
     public static void Narrow<T>(float* from, T* to, int count) where T : unmanaged
     {
-        for (var i = 0; i < count; i++) to[i] = DotProducts.FromSingle<T>(from[i]);
+        if (typeof(T) == typeof(float))
+        {
+            new ReadOnlySpan<float>(from, count).CopyTo(new Span<float>((float*)to, count));
+            return;
+        }
+        var i = 0;
+        for (; i + (2 * Lanes) <= count; i += 2 * Lanes) Vector256.Narrow(UpperHalf(Vector256.Load(from + i)), UpperHalf(Vector256.Load(from + i + Lanes))).Store((ushort*)to + i);
+        for (; i < count; i++) to[i] = DotProducts.FromSingle<T>(from[i]);
     }
 
-    /// <summary>scores = softmax(scale · scores), in place; scale is positive.</summary>
+    // bfloat16 to the nearest, ties to even.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<uint> UpperHalf(Vector256<float> values)
+    {
+        var bits = values.AsUInt32();
+        return bits + Vector256.Create(0x7FFFu) + (bits >> 16 & Vector256<uint>.One) >> 16;
+    }
+
+    /// <summary>scores = softmax(scale · scores), in place; scale is positive. Returns log Σ exp(scale · scores).</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Softmax(float* scores, int count, float scale)
+    public static float Softmax(float* scores, int count, float scale)
     {
         var (largest, i) = (float.NegativeInfinity, 0);
         var most = Vector256.Create(largest);
@@ -91,6 +154,34 @@ internal static unsafe class RowKernels
         var factor = 1 / sum;
         for (i = 0; i + Lanes <= count; i += Lanes) (Vector256.Load(scores + i) * factor).Store(scores + i);
         for (; i < count; i++) scores[i] *= factor;
+        return (largest * scale) + MathF.Log(sum);
+    }
+
+    /// <summary>scores = P = exp(scale · scores − logSum), and dScores = scale · P ∘ (dScores − dot): the gradient of the scores before scaling, from that of P.</summary>
+    /// <param name="scores">[keys]; those from <paramref name="seen"/> on become 0.</param>
+    /// <param name="dScores">[keys]; likewise.</param>
+    /// <param name="seen">Keys that the query sees.</param>
+    /// <param name="keys">Keys of the block.</param>
+    /// <param name="scale">Of the scores.</param>
+    /// <param name="logSum">What <see cref="Softmax"/> returned.</param>
+    /// <param name="dot">Σ of result · gradient of the result.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void SoftmaxBackward(float* scores, float* dScores, int seen, int keys, float scale, float logSum, float dot)
+    {
+        var (i, shift, factor, minus) = (0, Vector256.Create(logSum), Vector256.Create(scale), Vector256.Create(dot));
+        for (; i + Lanes <= seen; i += Lanes)
+        {
+            var p = Vector256.Exp((Vector256.Load(scores + i) * factor) - shift);
+            p.Store(scores + i);
+            (p * (Vector256.Load(dScores + i) - minus) * factor).Store(dScores + i);
+        }
+        for (; i < seen; i++)
+        {
+            var p = MathF.Exp((scores[i] * scale) - logSum);
+            (scores[i], dScores[i]) = (p, p * (dScores[i] - dot) * scale);
+        }
+        new Span<float>(scores + seen, keys - seen).Clear();
+        new Span<float>(dScores + seen, keys - seen).Clear();
     }
 
     /// <summary>y[q, :] = Σ_j weights[q, j] · rows[j, :] for all q.</summary>

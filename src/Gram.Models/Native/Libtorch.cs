@@ -68,6 +68,7 @@ public static class Libtorch
         var bindings = LibtorchFolder.FindTorchSharp(own);
         var cuda = File.Exists(Path.Combine(directory, LibtorchFolder.FileName("torch_cuda")));
         var patched = false;
+        SystemLibrary.Tune();
         try
         {
             LoadFrom(directory, "c10");

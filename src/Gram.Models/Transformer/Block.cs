@@ -1,4 +1,5 @@
 using Gram.Models.Checkpoints;
+using Gram.Models.Kernels;
 using Gram.Models.Native;
 using Gram.Models.Transformer.Architectures;
 using Gram.Models.Transformer.Lora;
@@ -17,6 +18,8 @@ internal readonly record struct ForwardState
     public required long Tokens { get; init; }
     /// <summary>Rotary angles of the tokens.</summary>
     public Angles Angles { get; init; }
+    /// <summary>The same for kernels, on a CPU; null elsewhere.</summary>
+    public RotaryTable? Rotary { get; init; }
     /// <summary>Additive mask, or null.</summary>
     public Tensor? Mask { get; init; }
     /// <summary>Upper-left causal attention, where there is no mask.</summary>
@@ -83,6 +86,8 @@ internal sealed class Block
     private Tensor Attention(IBlockLinears linears, Tensor x, in ForwardState state)
     {
         var (q, k, v) = linears.Qkv(x);
+        if (state is { Cache: null, Mask: null, Rotary: { } rotary } && CausalAttention.Takes(q))
+            return CausalAttention.Of(Normed(q, queryNorm, state), Normed(k, keyNorm, state), v, new((int)state.Rows, (int)state.Tokens, config.NumAttentionHeads, config.NumKeyValueHeads, config.HeadDim), rotary);
         q = Heads(q, config.NumAttentionHeads, state, queryNorm, rotated: true);
         k = Heads(k, config.NumKeyValueHeads, state, keyNorm, rotated: true);
         v = Heads(v, config.NumKeyValueHeads, state, null, rotated: false);
@@ -96,6 +101,9 @@ internal sealed class Block
         var attended = Aten.ScaledDotProductAttention(q, k, v, state.Mask, state.Causal); // [rows, heads, t, headDim]
         return attended.transpose(1, 2).reshape(state.Rows, state.Tokens, -1);
     }
+
+    // The same shape, normed head by head.
+    private Tensor Normed(Tensor x, RmsNorm? norm, in ForwardState state) => norm is { } known ? known.Forward(x.view(state.Rows, state.Tokens, -1, config.HeadDim)).view(state.Rows, state.Tokens, -1) : x;
 
     // [rows, t, heads · headDim] to [rows, heads, t, headDim]
     private Tensor Heads(Tensor x, int heads, in ForwardState state, RmsNorm? norm, bool rotated)

@@ -20,6 +20,7 @@ public sealed partial class CausalLM : IDisposable
     private readonly Block[] blocks;
     private readonly RmsNorm finalNorm;
     private readonly RotaryEmbedding rotary;
+    private readonly RotaryTable? rotaryTable;
     private (CpuForward Kernel, bool Merged)? inference;
 
     internal CausalLM(ModelConfig config, IReadOnlyDictionary<string, Tensor> weights) : this(config, weights, null, null) { }
@@ -33,6 +34,7 @@ public sealed partial class CausalLM : IDisposable
         blocks = [.. Enumerable.Range(0, config.NumHiddenLayers).Select(layer => new Block(config, layer, weights, adapter))];
         finalNorm = new(weights["model.norm.weight"], config.RmsNormEps);
         rotary = new(config, DType, Device);
+        rotaryTable = Device.type == DeviceType.CPU ? new(config) : null;
     }
 
     /// <summary>Loads a Hugging Face directory; a PEFT adapter's directory is loaded over the base model that it names.</summary>
@@ -121,7 +123,7 @@ public sealed partial class CausalLM : IDisposable
     }
 
     private ForwardState Whole(long rows, long t, Tensor? mask) => mask is null
-        ? new() { Rows = rows, Tokens = t, Angles = rotary.At(0, t), Causal = t > 1 }
+        ? new() { Rows = rows, Tokens = t, Angles = rotary.At(0, t), Rotary = rotaryTable, Causal = t > 1 }
         : new() { Rows = rows, Tokens = t, Angles = rotary.At(AttentionMask.Positions(mask), rows, t, t), Mask = AttentionMask.Padded(mask, t, DType) };
 
     private ForwardState Continued(KvCache cache, long rows, long t)
@@ -217,6 +219,7 @@ public sealed partial class CausalLM : IDisposable
     {
         WeightsChanged();
         rotary.Dispose();
+        rotaryTable?.Dispose();
         foreach (var parameter in Parameters.Values) parameter.Dispose();
         if (ownsParent) parent!.Dispose();
     }
