@@ -160,6 +160,9 @@ public sealed partial class CausalLM : IDisposable
         return head.Packed.Forward(hidden);
     }
 
+    /// <summary>[vocab, hidden] rows that hidden states are multiplied with for logits.</summary>
+    internal Tensor HeadWeight => head.Plain.Weight;
+
     /// <summary>Float32 logits of a few words only: [..., ids.Count], hidden and head rows widened to float32 first.</summary>
     public Tensor LogitsOf(Tensor hidden, IReadOnlyList<int> ids)
     {
