@@ -66,6 +66,12 @@ public sealed partial class CausalLM : IDisposable
     /// <summary>What is trained and saved: all weights, or those of a view's adapter alone, by PEFT's names. Leaves: set requires_grad through <see cref="SetTrainable"/>.</summary>
     public IReadOnlyDictionary<string, Tensor> Parameters => Adapter?.Parameters ?? Weights;
 
+    /// <summary>
+    /// Whether a forward that records gradients keeps each block's input alone, and the backward computes the rest again: the same bits
+    /// in a fraction of the memory, for the time of one more forward of the blocks. A view has its own setting, a clone its original's.
+    /// </summary>
+    public bool GradientCheckpointing { get; set; }
+
     /// <summary>Switches gradients of all parameters on or off; a view's base keeps its own setting.</summary>
     public void SetTrainable(bool trainable)
     {
@@ -117,7 +123,8 @@ public sealed partial class CausalLM : IDisposable
         var (rows, t) = (shape[0], shape[1]);
         var state = (cache is null ? Whole(rows, t, mask) : Continued(cache, rows, t)) with { Dropout = Dropout(), Merged = IsMerged };
         var x = Aten.Embedding(embedding, tokens);
-        foreach (var block in blocks.AsSpan(0, count)) x = block.Forward(x, state);
+        var checkpoints = GradientCheckpointing && cache is null && Learns(x) ? new BlockCheckpoints(state) : null;
+        foreach (var block in blocks.AsSpan(0, count)) x = checkpoints?.Forward(block, x) ?? block.Forward(x, state);
         cache?.Advance((int)t);
         return x.MoveToOuterDisposeScope();
     }
@@ -192,11 +199,13 @@ public sealed partial class CausalLM : IDisposable
     /// <summary>A copy with parameters of its own; that of a view has the same base, and so its dtype.</summary>
     public CausalLM Clone(ScalarType? dtype = null)
     {
-        if (parent is not null) return dtype is null || dtype == DType ? parent.WithAdapter(Adapter!.Clone()) : throw new ArgumentException($"a view has its base's dtype, {DType}", nameof(dtype));
+        if (parent is not null && dtype is not null && dtype != DType) throw new ArgumentException($"a view has its base's dtype, {DType}", nameof(dtype));
         using var noGrad = no_grad();
-        return new CausalLM(Config, Weights.ToDictionary(
+        var clone = parent?.WithAdapter(Adapter!.Clone()) ?? new CausalLM(Config, Weights.ToDictionary(
             weight => weight.Key,
             weight => weight.Value.detach().to(dtype ?? DType, copy: true).DetachFromDisposeScope()));
+        clone.GradientCheckpointing = GradientCheckpointing;
+        return clone;
     }
 
     /// <summary>
@@ -232,6 +241,8 @@ public sealed partial class CausalLM : IDisposable
         ScalarType.BFloat16 => rows <= (PackedLinear.Takes(ScalarType.BFloat16) ? KernelRowsBesideBFloat16 : KernelRows),
         _ => false,
     };
+
+    private bool Learns(Tensor x) => is_grad_enabled() && (x.requires_grad || Weights.Values.Concat(Parameters.Values).Any(weight => weight.requires_grad));
 
     private bool Packs(long rows) => rows <= PackedRows && Device.type == DeviceType.CPU && PackedLinear.Takes(DType);
 }
