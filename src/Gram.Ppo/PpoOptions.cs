@@ -88,6 +88,10 @@ public sealed record PpoOptions : IValidatableObject
     [ConfigurationKeyName("gradient_accumulation_steps"), Description("micro-batches of a mini-batch: one optimiser step"), Range(1, int.MaxValue)]
     public int GradientAccumulationSteps { get; init; } = 1;
 
+    /// <summary>Whether activations are computed again instead of kept.</summary>
+    [ConfigurationKeyName("gradient_checkpointing"), Description("computes a block's activations again in the backward instead of keeping them: the same numbers in a fraction of the memory, for about a third more time")]
+    public bool GradientCheckpointing { get; init; }
+
     /// <summary>Mini-batches of one rollout.</summary>
     [ConfigurationKeyName("ppo_buffer_size"), Description("mini-batches of a rollout: one PPO step"), Range(1, int.MaxValue)]
     public int PpoBufferSize { get; init; } = 4;

@@ -1,5 +1,5 @@
-using System.Globalization;
 using Gram.Models;
+using Gram.Models.Native;
 using Gram.Models.Transformer;
 using TorchSharp;
 
@@ -10,8 +10,6 @@ internal static class LoadSpeed
 {
     /// <summary>Below this, what else the process does would be measured.</summary>
     private const double SmallestBytes = 32e6;
-
-    private const string Status = "/proc/self/status", ResetPeak = "/proc/self/clear_refs";
 
     /// <summary>Loads a second; the floor is reading the loaded weights.</summary>
     public static Measurement Time(BenchSubject subject)
@@ -25,12 +23,9 @@ internal static class LoadSpeed
     public static Measurement Peak(BenchSubject subject)
     {
         var bytes = Bytes(subject.Model);
-        if (subject.Model.Device.type != DeviceType.CPU || !File.Exists(ResetPeak)) throw new GramException("a process's peak is known on Linux, for models on the CPU");
+        if (subject.Model.Device.type != DeviceType.CPU || !ResidentMemory.IsKnown) throw new GramException("a process's peak is known on Linux, for models on the CPU");
         if (bytes < SmallestBytes) throw new GramException($"the model has less than {SmallestBytes / 1e6:0} MB of weights");
-        File.WriteAllText(ResetPeak, "5"); // proc(5): makes VmHWM what is resident now
-        var before = Resident("VmRSS:");
-        Load(subject);
-        var peak = Resident("VmHWM:") - before;
+        var peak = ResidentMemory.Rise(() => Load(subject));
         return new Measurement(peak / 1e6, "MB", Seconds: 1, _ => bytes / peak);
     }
 
@@ -41,10 +36,4 @@ internal static class LoadSpeed
     }
 
     private static double Bytes(CausalLM model) => model.Weights.Values.Sum(weight => (double)weight.numel() * weight.element_size());
-
-    private static double Resident(string field)
-    {
-        var line = File.ReadLines(Status).First(line => line.StartsWith(field, StringComparison.Ordinal));
-        return 1024 * double.Parse(line[field.Length..].Replace("kB", "", StringComparison.Ordinal), CultureInfo.InvariantCulture);
-    }
 }

@@ -56,7 +56,10 @@ public sealed class SpeedBench(string modelDirectory, Device device, Action<stri
         yield return new($"decode_b1_{suffix}", dtype, subject => DecodeSpeed.Measure(subject, rows: 1));
         yield return new($"decode_b32_{suffix}", dtype, subject => DecodeSpeed.Measure(subject, rows: 32));
         yield return new($"prefill_512_{suffix}", dtype, subject => PrefillSpeed.Measure(subject, tokens: 512));
-        yield return new($"train_4x256_{suffix}", dtype, subject => TrainingSpeed.Gradients(subject, rows: 4, tokens: 256));
+        yield return new($"train_4x256_{suffix}", dtype, subject => TrainingSpeed.Gradients(subject, rows: 4, tokens: 256, checkpointed: false));
+        yield return new($"train_checkpointed_4x256_{suffix}", dtype, subject => TrainingSpeed.Gradients(subject, rows: 4, tokens: 256, checkpointed: true));
+        if (dtype == ScalarType.Float32) yield return new($"activations_4x256_{suffix}", dtype, subject => TrainingSpeed.Activations(subject, rows: 4, tokens: 256, checkpointed: false));
+        if (dtype == ScalarType.Float32) yield return new($"activations_checkpointed_4x256_{suffix}", dtype, subject => TrainingSpeed.Activations(subject, rows: 4, tokens: 256, checkpointed: true));
         if (dtype == ScalarType.Float32) yield return new($"optimizer_{suffix}", dtype, TrainingSpeed.Optimizer);
         yield return new($"judge_pairs_{suffix}", dtype, JudgeSpeed.Measure);
     }

@@ -21,7 +21,7 @@ public sealed record TokenScores(Tensor LogProbs, Tensor Entropy) : IDisposable
 /// <summary>Scores response tokens under a model, with gradients where they are enabled.</summary>
 public static class TokenScorer
 {
-    /// <summary>Elements of a float32 block of [tokens, vocab]: bounds what the entropy's temporaries take.</summary>
+    /// <summary>Elements of a float32 block of given logits: bounds what the entropy's temporaries take.</summary>
     private const long BlockElements = 1 << 22;
 
     /// <summary>Scores a batch. The head runs only where a response token is predicted.</summary>
@@ -39,36 +39,26 @@ public static class TokenScorer
     public static TokenScores Score(CausalLM model, Tensor hidden, SequenceBatch batch, double temperature, bool withEntropyGradient = false)
     {
         using var scope = NewDisposeScope();
-        var flat = hidden.flatten(0, 1); // [rows · tokens, hidden]
-        var logProbs = zeros(batch.Rows * batch.ResponseLength, ScalarType.Float32, hidden.device);
-        var entropy = logProbs;
-        foreach (var group in batch.Groups)
-        {
-            var scores = Score(Logits(model, flat, group), group.Targets, temperature, withEntropyGradient);
-            logProbs = logProbs.scatter(0, group.Slots, scores.LogProbs);
-            entropy = entropy.scatter(0, group.Slots, scores.Entropy);
-        }
-        return Outside(scope, new TokenScores(logProbs.view(batch.Rows, batch.ResponseLength), entropy.view(batch.Rows, batch.ResponseLength)));
+        var scores = Scatter(model, hidden, batch, temperature, withEntropyGradient ? EntropyUse.WithGradient : EntropyUse.Value);
+        return Outside(scope, new TokenScores(scores[0], withEntropyGradient ? scores[1] : scores[1].detach()));
     }
 
     /// <summary>The log-probs of <see cref="Score(CausalLM, Tensor, SequenceBatch, double, bool)"/>, bit for bit, without the entropies.</summary>
     public static Tensor LogProbs(CausalLM model, Tensor hidden, SequenceBatch batch, double temperature)
     {
         using var scope = NewDisposeScope();
-        var flat = hidden.flatten(0, 1); // [rows · tokens, hidden]
-        var logProbs = zeros(batch.Rows * batch.ResponseLength, ScalarType.Float32, hidden.device);
-        foreach (var group in batch.Groups)
-        {
-            using var inner = NewDisposeScope();
-            List<Tensor> parts = [];
-            foreach (var (rows, targets) in Blocks(Logits(model, flat, group), group.Targets))
-            {
-                using var all = LogSoftmax(rows, temperature);
-                parts.Add(At(all, targets));
-            }
-            logProbs = logProbs.scatter(0, group.Slots, cat(parts)).MoveToOuterDisposeScope();
-        }
-        return logProbs.view(batch.Rows, batch.ResponseLength).MoveToOuterDisposeScope();
+        return Scatter(model, hidden, batch, temperature, EntropyUse.None)[0].MoveToOuterDisposeScope();
+    }
+
+    /// <summary>[tokens] float32 log-prob of one word a hidden state under softmax(logits / temperature); the logits of all words are never held.</summary>
+    /// <param name="model">The model whose head it is.</param>
+    /// <param name="hidden">[tokens, hidden].</param>
+    /// <param name="targets">[tokens] int64 words.</param>
+    /// <param name="temperature">Divides the logits, in float32.</param>
+    public static Tensor LogProbs(CausalLM model, Tensor hidden, Tensor targets, double temperature = 1)
+    {
+        using var scope = NewDisposeScope();
+        return HeadLogProbs.Of(hidden, model.HeadWeight, targets, temperature, EntropyUse.None)[0].MoveToOuterDisposeScope();
     }
 
     /// <summary>Log-prob of one column a row, and the row's entropy, both [tokens]: log softmax(logits / temperature) in float32.</summary>
@@ -97,13 +87,28 @@ public static class TokenScorer
         return Aten.Rows(hidden.flatten(0, 1), batch.FlatPositions).view(batch.Rows, batch.ResponseLength, -1).MoveToOuterDisposeScope();
     }
 
-    /// <summary>[tokens, vocab] where a group's tokens are predicted, or [tokens, kept]: no row of it is padding.</summary>
-    private static Tensor Logits(CausalLM model, Tensor flat, TokenGroup group)
+    /// <summary>[1, rows, responseTokens] log-probs, or [2, …] log-probs and entropies; 0 outside the mask.</summary>
+    private static Tensor Scatter(CausalLM model, Tensor hidden, SequenceBatch batch, double temperature, EntropyUse entropy)
     {
         using var scope = NewDisposeScope();
-        var logits = model.Logits(Aten.Rows(flat, group.Positions));
-        if (group.Kept is not null) logits = logits.gather(1, group.Kept).masked_fill(group.KeptPadding!, float.NegativeInfinity);
-        return logits.MoveToOuterDisposeScope();
+        var flat = hidden.flatten(0, 1); // [rows · tokens, hidden]
+        var kinds = entropy == EntropyUse.None ? 1 : 2;
+        var all = zeros([kinds, batch.Rows * batch.ResponseLength], ScalarType.Float32, hidden.device);
+        foreach (var group in batch.Groups)
+        {
+            var predicting = Aten.Rows(flat, group.Positions);
+            var scores = group.Kept is null
+                ? HeadLogProbs.Of(predicting, model.HeadWeight, group.Targets, temperature, entropy)
+                : OfKept(KeptLogits.Of(predicting, model.HeadWeight, group.Kept).masked_fill(group.KeptPadding!, float.NegativeInfinity), group.Targets);
+            all = all.scatter(1, group.Slots.expand(kinds, -1), scores);
+        }
+        return all.view(kinds, batch.Rows, batch.ResponseLength).MoveToOuterDisposeScope();
+
+        Tensor OfKept(Tensor logits, Tensor targets)
+        {
+            var scores = Score(logits, targets, temperature, entropy == EntropyUse.WithGradient);
+            return entropy == EntropyUse.None ? scores.LogProbs.unsqueeze(0) : stack([scores.LogProbs, scores.Entropy]);
+        }
     }
 
     private static IEnumerable<(Tensor Logits, Tensor Targets)> Blocks(Tensor logits, Tensor targets)

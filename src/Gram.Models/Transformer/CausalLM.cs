@@ -63,6 +63,12 @@ public sealed partial class CausalLM : IDisposable
     /// <summary>What is trained and saved: all weights, or those of a view's adapter alone, by PEFT's names. Leaves: set requires_grad through <see cref="SetTrainable"/>.</summary>
     public IReadOnlyDictionary<string, Tensor> Parameters => Adapter?.Parameters ?? Weights;
 
+    /// <summary>
+    /// Whether a forward that records gradients keeps each block's input alone, and the backward computes the rest again: the same bits
+    /// in a fraction of the memory, for the time of one more forward of the blocks. A view has its own setting, a clone its original's.
+    /// </summary>
+    public bool GradientCheckpointing { get; set; }
+
     /// <summary>Switches gradients of all parameters on or off; a view's base keeps its own setting.</summary>
     public void SetTrainable(bool trainable)
     {
@@ -117,7 +123,8 @@ public sealed partial class CausalLM : IDisposable
         var (rows, t) = (shape[0], shape[1]);
         var state = (cache is null ? Whole(rows, t, mask) : Continued(cache, rows, t)) with { Dropout = Dropout(), Merged = IsMerged };
         var x = Aten.Embedding(embedding, tokens);
-        foreach (var block in blocks.AsSpan(0, count)) x = block.Forward(x, state);
+        var checkpoints = GradientCheckpointing && cache is null && Learns(x) ? new BlockCheckpoints(state) : null;
+        foreach (var block in blocks.AsSpan(0, count)) x = checkpoints?.Forward(block, x) ?? block.Forward(x, state);
         cache?.Advance((int)t);
         return x.MoveToOuterDisposeScope();
     }
@@ -162,6 +169,9 @@ public sealed partial class CausalLM : IDisposable
         return (InfersByKernel ? Inference.Logits(hidden.to(ScalarType.Float32)) : Logits(hidden).to(ScalarType.Float32)).MoveToOuterDisposeScope();
     }
 
+    /// <summary>[vocab, hidden] rows that hidden states are multiplied with for logits.</summary>
+    internal Tensor HeadWeight => head.Weight;
+
     /// <summary>Float32 logits of a few words only: [..., ids.Count], hidden and head rows widened to float32 first.</summary>
     public Tensor LogitsOf(Tensor hidden, IReadOnlyList<int> ids)
     {
@@ -189,11 +199,11 @@ public sealed partial class CausalLM : IDisposable
     /// <summary>A copy with parameters of its own; that of a view has the same base, and so its dtype.</summary>
     public CausalLM Clone(ScalarType? dtype = null)
     {
-        if (parent is not null) return dtype is null || dtype == DType ? parent.WithAdapter(Adapter!.Clone()) : throw new ArgumentException($"a view has its base's dtype, {DType}", nameof(dtype));
+        if (parent is not null && dtype is not null && dtype != DType) throw new ArgumentException($"a view has its base's dtype, {DType}", nameof(dtype));
         using var noGrad = no_grad();
-        if (Device.type != DeviceType.CPU) return new CausalLM(Config, Weights.ToDictionary(weight => weight.Key, weight => weight.Value.detach().to(dtype ?? DType, copy: true).DetachFromDisposeScope()));
-        using var pages = HugePages.For(Weights.Values.Select(weight => (weight.numel(), dtype ?? DType)));
-        return new CausalLM(Config, Weights.ToDictionary(weight => weight.Key, weight => pages.Empty(weight.Value.shape, dtype ?? DType).copy_(weight.Value).DetachFromDisposeScope()));
+        var clone = parent?.WithAdapter(Adapter!.Clone()) ?? new CausalLM(Config, CopyOfWeights(dtype ?? DType));
+        clone.GradientCheckpointing = GradientCheckpointing;
+        return clone;
     }
 
     /// <summary>
@@ -226,6 +236,8 @@ public sealed partial class CausalLM : IDisposable
 
     private bool InfersByKernel => Device.type == DeviceType.CPU && DType is ScalarType.Float32 or ScalarType.BFloat16;
 
+    private bool Learns(Tensor x) => is_grad_enabled() && (x.requires_grad || Weights.Values.Concat(Parameters.Values).Any(weight => weight.requires_grad));
+
     private CpuForward Inference
     {
         get
@@ -233,5 +245,12 @@ public sealed partial class CausalLM : IDisposable
             if (inference is { } made && made.Merged != IsMerged) WeightsChanged();
             return (inference ??= (new CpuForward(Config, Weights, IsMerged ? null : Adapter), IsMerged)).Kernel;
         }
+    }
+
+    private Dictionary<string, Tensor> CopyOfWeights(ScalarType dtype)
+    {
+        if (Device.type != DeviceType.CPU) return Weights.ToDictionary(weight => weight.Key, weight => weight.Value.detach().to(dtype, copy: true).DetachFromDisposeScope());
+        using var pages = HugePages.For(Weights.Values.Select(weight => (weight.numel(), dtype)));
+        return Weights.ToDictionary(weight => weight.Key, weight => pages.Empty(weight.Value.shape, dtype).copy_(weight.Value).DetachFromDisposeScope());
     }
 }

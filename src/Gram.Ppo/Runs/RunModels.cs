@@ -19,6 +19,7 @@ internal sealed class RunModels : IDisposable
         maxShardSize = options.MaxShardSize;
         var loaded = CausalLM.Load(options.ModelNameOrPath, ScalarType.Float32, device);
         (Policy, masters) = dtype == ScalarType.Float32 ? (loaded, null) : (loaded.Clone(dtype), loaded);
+        Policy.GradientCheckpointing = options.GradientCheckpointing; // the value model's trunk is a clone of it
         try
         {
             Reference = options.RefModel is { } path ? CausalLM.Load(path, dtype, device) : Policy.Clone();

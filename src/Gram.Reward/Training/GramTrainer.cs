@@ -61,6 +61,7 @@ public sealed class GramTrainer(GramTrainingOptions options, IPublisher<StepLogg
         using var copy = bf16 ? masters.Clone(ScalarType.BFloat16) : null;
         var model = copy ?? masters;
         model.SetTrainable(true);
+        model.GradientCheckpointing = options.GradientCheckpointing;
         using var optimiser = new AdamW(model.Parameters, new AdamWOptions
         {
             Beta1 = options.AdamBeta1,

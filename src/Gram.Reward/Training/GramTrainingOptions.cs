@@ -140,6 +140,10 @@ public sealed record GramTrainingOptions
     [ConfigurationKeyName("bf16"), Description("computes in bfloat16 (weights and moments stay float32) where dtype is auto")]
     public bool Bf16 { get; init; }
 
+    /// <summary>Whether activations are computed again instead of kept.</summary>
+    [ConfigurationKeyName("gradient_checkpointing"), Description("computes a block's activations again in the backward instead of keeping them: the same numbers in a fraction of the memory, for about a third more time")]
+    public bool GradientCheckpointing { get; init; }
+
     /// <summary>AdamW's first decay.</summary>
     [ConfigurationKeyName("adam_beta1"), Range(0.0, 1.0, MaximumIsExclusive = true), Description("decay of AdamW's first moment")]
     public double AdamBeta1 { get; init; } = 0.9;

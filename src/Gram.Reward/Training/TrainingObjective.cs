@@ -1,4 +1,5 @@
 using Gram.Models.Native;
+using Gram.Models.Scoring;
 using Gram.Models.Transformer;
 using Gram.Reward.Encoding;
 using TorchSharp;
@@ -57,49 +58,29 @@ internal sealed class LabelObjective(IReadOnlyList<int> labelIds, double smoothi
     }
 }
 
-/// <summary>Stage 1: the next token, wherever it is trained.</summary>
+/// <summary>Stage 1: the next token, wherever it is trained; float32 cross-entropies.</summary>
 internal sealed class NextTokenObjective : TrainingObjective
 {
-    /// <summary>Positions whose logits are held at once: those of a whole batch would be the largest tensors of the run.</summary>
-    private const int ChunkSize = 1024;
-
     public override int Weight(TrainingExample example) => TrainingBatch.TrainedPositions(example).Count();
 
     public override Tensor Backward(CausalLM model, IReadOnlyList<TrainingExample> examples, double scale)
     {
         using var scope = NewDisposeScope();
-        using var batch = TrainingBatch.OfTokens(examples, model.Device);
-        var sum = zeros([], dtype: ScalarType.Float32, device: model.Device);
-        if (batch.Targets.numel() == 0) return sum.MoveToOuterDisposeScope();
-        var hidden = Predicting(model, batch);
-        var leaf = hidden.detach().requires_grad_();
-        foreach (var (start, end) in Chunks(batch))
-        {
-            using var chunk = NewDisposeScope();
-            var loss = SftLoss.Sum(model.Logits(leaf[start..end]), batch.Targets[start..end]);
-            (loss * scale).backward();
-            sum.add_(loss.detach());
-        }
-        hidden.backward([leaf.grad!]);
-        return sum.MoveToOuterDisposeScope();
+        if (Loss(model, examples) is not { } sum) return zeros([], dtype: ScalarType.Float32, device: model.Device).MoveToOuterDisposeScope();
+        (sum * scale).backward();
+        return sum.detach().MoveToOuterDisposeScope();
     }
 
     public override (double Loss, int Correct) Evaluate(CausalLM model, IReadOnlyList<TrainingExample> examples)
     {
         using var scope = NewDisposeScope();
-        using var batch = TrainingBatch.OfTokens(examples, model.Device);
-        if (batch.Targets.numel() == 0) return (0, 0);
-        var hidden = Predicting(model, batch);
-        return (Chunks(batch).Sum(chunk =>
-        {
-            using var inner = NewDisposeScope();
-            return SftLoss.Sum(model.Logits(hidden[chunk.Start..chunk.End]), batch.Targets[chunk.Start..chunk.End]).ToDouble();
-        }), 0);
+        return (Loss(model, examples)?.ToDouble() ?? 0, 0);
     }
 
-    private static IEnumerable<(int Start, int End)> Chunks(TrainingBatch batch)
+    /// <summary>Sum of the cross-entropies; null where nothing is trained.</summary>
+    private static Tensor? Loss(CausalLM model, IReadOnlyList<TrainingExample> examples)
     {
-        var count = (int)batch.Targets.numel();
-        for (var start = 0; start < count; start += ChunkSize) yield return (start, Math.Min(count, start + ChunkSize));
+        using var batch = TrainingBatch.OfTokens(examples, model.Device);
+        return batch.Targets.numel() == 0 ? null : -TokenScorer.LogProbs(model, Predicting(model, batch), batch.Targets).sum();
     }
 }

@@ -24,7 +24,12 @@ public class LoraTraceTests
     }
 
     [SkippableTheory, MemberData(nameof(Adapters)), Trait("Category", Goldens.Category)]
-    public void Train_AdapterOnly_FollowsPeftsTrace(string name, string adapter)
+    public void Train_AdapterOnly_FollowsPeftsTrace(string name, string adapter) => Follow(name, adapter, checkpointing: false);
+
+    [SkippableTheory, MemberData(nameof(Adapters)), Trait("Category", Goldens.Category)]
+    public void Train_WithGradientCheckpointing_FollowsTheSameTrace(string name, string adapter) => Follow(name, adapter, checkpointing: true);
+
+    private static void Follow(string name, string adapter, bool checkpointing)
     {
         var directory = Goldens.PathOf("models", name, "adapters", adapter);
         var batch = Goldens.Json("models", name, "golden.json")["loss"]!;
@@ -35,6 +40,7 @@ public class LoraTraceTests
         using var model = CausalLM.Load(Goldens.PathOf("models", name), directory);
         var before = model.Weights.ToDictionary(weight => weight.Key, weight => weight.Value.clone());
         model.SetTrainable(true);
+        model.GradientCheckpointing = checkpointing;
         using var optimiser = new AdamW(model.Parameters, new AdamWOptions
         {
             Beta1 = (double)settings["betas"]![0]!,

@@ -16,25 +16,30 @@ namespace Gram.Training.Tests.Optimisation;
 public class MetaDeviceTests
 {
     [Theory]
-    [InlineData("llama", ScalarType.Float32)]
-    [InlineData("qwen2", ScalarType.Float32)]
-    [InlineData("qwen3", ScalarType.Float32)]
-    [InlineData("qwen3", ScalarType.BFloat16)]
-    public void Step_OfTheWholeModel_StaysOnItsDevice(string type, ScalarType dtype)
+    [InlineData("llama", ScalarType.Float32, false)]
+    [InlineData("qwen2", ScalarType.Float32, false)]
+    [InlineData("qwen3", ScalarType.Float32, false)]
+    [InlineData("qwen3", ScalarType.BFloat16, false)]
+    [InlineData("qwen3", ScalarType.BFloat16, true)]
+    public void Step_OfTheWholeModel_StaysOnItsDevice(string type, ScalarType dtype, bool checkpointing)
     {
         using var scope = NewDisposeScope();
         using var model = CausalLM.Create(Config(type), new RandomSource(1), dtype, META);
+        model.GradientCheckpointing = checkpointing;
         using var optimiser = Step(model);
 
         optimiser.Masters.Should().HaveCount(model.Weights.Count);
     }
 
-    [Fact]
-    public void Step_OfAnAdapter_StaysOnItsDevice()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Step_OfAnAdapter_StaysOnItsDevice(bool checkpointing)
     {
         using var scope = NewDisposeScope();
         using var model = CausalLM.Create(Config("llama"), new RandomSource(1), device: META);
         using var view = model.WithAdapter(LoraAdapter.Create(new LoraConfig { Rank = 2 }, model, new RandomSource(2)));
+        view.GradientCheckpointing = checkpointing;
         using var optimiser = Step(view);
 
         model.Weights.Values.Should().OnlyContain(weight => ReferenceEquals(weight.grad, null));

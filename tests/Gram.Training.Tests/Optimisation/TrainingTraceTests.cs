@@ -14,21 +14,27 @@ public class TrainingTraceTests
     public static IEnumerable<object[]> Models => Goldens.Folders("models", "golden.json");
 
     [SkippableTheory, MemberData(nameof(Models)), Trait("Category", Goldens.Category)]
-    public void Train_OnTheGoldenBatch_FollowsPyTorchsTrace(string name)
+    public void Train_OnTheGoldenBatch_FollowsPyTorchsTrace(string name) => Follow(name, checkpointing: false);
+
+    [SkippableTheory, MemberData(nameof(Models)), Trait("Category", Goldens.Category)]
+    public void Train_WithGradientCheckpointing_FollowsTheSameTrace(string name) => Follow(name, checkpointing: true);
+
+    private static void Follow(string name, bool checkpointing)
     {
         var directory = Goldens.PathOf("models", name);
         var golden = Goldens.Json("models", name, "golden.json");
         using var tensors = TensorStore.OpenFile(Goldens.PathOf("models", name, "golden.safetensors"));
         var ids = Matrix(golden["loss"]!["input_ids"]!);
         var labels = Matrix(golden["loss"]!["labels"]!);
-        foreach (var run in golden["training"]!.AsArray().Select(item => item!.AsObject())) Follow(run, directory, ids, labels, tensors);
+        foreach (var run in golden["training"]!.AsArray().Select(item => item!.AsObject())) Follow(run, directory, checkpointing, ids, labels, tensors);
     }
 
-    private static void Follow(JsonObject run, string directory, long[,] ids, long[,] labels, TensorStore tensors)
+    private static void Follow(JsonObject run, string directory, bool checkpointing, long[,] ids, long[,] labels, TensorStore tensors)
     {
         using var scope = NewDisposeScope();
         using var model = CausalLM.Load(directory);
         model.SetTrainable(true);
+        model.GradientCheckpointing = checkpointing;
         var settings = run["optimizer"]!;
         var schedule = run["schedule"]!;
         var spared = run["without_weight_decay"]!.AsArray().Select(item => (string)item!).ToHashSet();

@@ -1,0 +1,38 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+
+namespace Gram.Models.Native;
+
+/// <summary>What the process holds in memory, mapped pages included, where the system tells (Linux).</summary>
+public static partial class ResidentMemory
+{
+    private const string Status = "/proc/self/status", ResetPeak = "/proc/self/clear_refs";
+
+    /// <summary>Whether the system tells.</summary>
+    public static bool IsKnown => File.Exists(ResetPeak);
+
+    /// <summary>Bytes by which resident memory rises, at its peak, above what it was before an action.</summary>
+    public static double Rise(Action action)
+    {
+        var before = Now();
+        File.WriteAllText(ResetPeak, "5"); // proc(5): makes VmHWM what is resident now
+        action();
+        return Bytes("VmHWM:") - before;
+    }
+
+    /// <summary>Bytes that are resident now. Freed memory that the C library keeps is returned first, so that it counts neither as held nor as room.</summary>
+    public static double Now()
+    {
+        _ = Trim(0);
+        return Bytes("VmRSS:");
+    }
+
+    [LibraryImport("libc", EntryPoint = "malloc_trim")]
+    private static partial int Trim(nuint keep);
+
+    private static double Bytes(string field)
+    {
+        var line = File.ReadLines(Status).First(line => line.StartsWith(field, StringComparison.Ordinal));
+        return 1024 * double.Parse(line[field.Length..].Replace("kB", "", StringComparison.Ordinal), CultureInfo.InvariantCulture);
+    }
+}
