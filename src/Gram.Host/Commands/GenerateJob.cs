@@ -37,7 +37,7 @@ internal sealed class GenerateJob(GenerateOptions options, PromptOptions input, 
     {
         var output = input.Prompt is not null && input.Output is null ? null : OutputFile.Choose(input.Output, "generations.jsonl", common);
         var prompts = PromptReader.Read(input);
-        using var policy = new TextModel(await models.PolicyAsync(model.ModelNameOrPath, cancellationToken), model, engine);
+        using var policy = new TextModel(await models.PolicyAsync(model.ModelNameOrPath, model.AdapterNameOrPath, cancellationToken), model, engine);
         var clock = Stopwatch.StartNew();
         var groups = policy.Generate(prompts, sampling, greedy: !options.Samples, options.Samples ? options.N : 0, new RandomSource(common.Seed), steps, cancellationToken);
         var seconds = clock.Elapsed.TotalSeconds;

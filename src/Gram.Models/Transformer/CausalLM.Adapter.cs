@@ -22,13 +22,19 @@ public sealed partial class CausalLM
 
     /// <summary>Loads a base model and an adapter of it (a PEFT directory), as one model.</summary>
     /// <exception cref="GramException">A file, a tensor or its shape is missing or wrong, or the adapter is of another base or kind.</exception>
-    public static CausalLM Load(string directory, string adapterDirectory, ScalarType dtype = ScalarType.Float32, Device? device = null)
+    public static CausalLM Load(string directory, string adapterDirectory, ScalarType dtype = ScalarType.Float32, Device? device = null) =>
+        Load(ModelLocation.Of(directory, adapterDirectory), dtype, device);
+
+    /// <summary>Loads a model, with its adapter where it has one.</summary>
+    /// <exception cref="GramException">A file, a tensor or its shape is missing or wrong, the architecture is not supported, or the adapter is of another base or kind.</exception>
+    public static CausalLM Load(ModelLocation location, ScalarType dtype = ScalarType.Float32, Device? device = null)
     {
-        if (LoraConfig.IsAdapter(directory)) throw new GramException($"{directory} is an adapter itself: an adapter goes over a whole model; merge that one into its base first");
-        var model = Load(directory, dtype, device);
+        Libtorch.Load();
+        var model = CheckpointReader.Read(location.Directory, dtype, device ?? CPU);
+        if (location.Adapter is not { } adapter) return model;
         try
         {
-            var view = model.WithAdapter(LoraAdapter.Load(adapterDirectory, model));
+            var view = model.WithAdapter(LoraAdapter.Load(adapter, model));
             view.ownsParent = true;
             return view;
         }

@@ -42,11 +42,7 @@ public sealed partial class CausalLM : IDisposable
 
     /// <summary>Loads a Hugging Face directory; a PEFT adapter's directory is loaded over the base model that it names.</summary>
     /// <exception cref="GramException">A file, a tensor or its shape is missing or wrong, or the architecture is not supported.</exception>
-    public static CausalLM Load(string directory, ScalarType dtype = ScalarType.Float32, Device? device = null)
-    {
-        Libtorch.Load();
-        return LoraConfig.IsAdapter(directory) ? Load(LoraConfig.BaseOf(directory), directory, dtype, device) : CheckpointReader.Read(directory, dtype, device ?? CPU);
-    }
+    public static CausalLM Load(string directory, ScalarType dtype = ScalarType.Float32, Device? device = null) => Load(ModelLocation.Of(directory), dtype, device);
 
     /// <summary>A model with random weights (normal, standard deviation initializer_range or 0.02; norms 1, biases 0).</summary>
     public static CausalLM Create(ModelConfig config, RandomSource random, ScalarType dtype = ScalarType.Float32, Device? device = null)
