@@ -14,6 +14,12 @@ public sealed class BadInputTests(TinyModels tiny)
     public Task ValueOutOfRange_SaysTheRange() => FailsAsync("'top_p' is out of range: 1.5", "generate", "--model", tiny.Policy, "--prompt", "x", "--top_p", "1.5");
 
     [Fact]
+    public Task QuantizedReference_IsRefused() => FailsAsync("KL is measured from the reference", "ppo", "--ref_model_quantization_bit", "8");
+
+    [Fact]
+    public Task QuantizationOtherThanInt8_IsRefused() => FailsAsync("quantization_bit must be 8", "generate", "--model", tiny.Policy, "--prompt", "x", "--quantization_bit", "4");
+
+    [Fact]
     public Task MissingModel_NamesIt() => FailsAsync("nowhere", "generate", "--model", "nowhere", "--prompt", "x");
 
     [Fact]

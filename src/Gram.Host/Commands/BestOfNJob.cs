@@ -59,7 +59,7 @@ internal sealed class BestOfNJob(
         var policyLocation = await models.PolicyAsync(model.ModelNameOrPath, model.AdapterNameOrPath, cancellationToken);
         var judgeLocation = await models.JudgeAsync(judging.RewardModel, judging.RewardModelAdapters, cancellationToken);
         using var policy = new TextModel(policyLocation, model, engine);
-        using var judge = GramJudge.Load(judgeLocation, engine.InferenceDType(Workload.Scoring), engine.Device);
+        using var judge = GramJudge.Load(judgeLocation, engine.InferenceDType(Workload.Scoring), engine.Device, quantize: judging.RewardModelQuantizationBit is not null);
 
         notices.Publish(new Notice($"generating {options.N.Max()} answers to each of {prompts.Count} prompts"));
         var groups = policy.Generate(prompts, sampling, greedy: true, options.N.Max(), new RandomSource(common.Seed), steps, cancellationToken);

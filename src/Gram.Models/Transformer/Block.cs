@@ -88,7 +88,7 @@ internal sealed class Block : IDisposable
 
     private IBlockLinears Linears(in ForwardState state)
     {
-        IBlockLinears plain = state.Packed ? linears.Packed : linears.Plain;
+        IBlockLinears plain = state.Packed && linears.Plain.IsPackable ? linears.Packed : linears.Plain;
         return lora is null || state.Merged ? plain : new AdaptedLinears(plain, lora, state.Dropout);
     }
 

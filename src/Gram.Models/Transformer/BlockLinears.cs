@@ -29,6 +29,9 @@ internal sealed class PlainLinears(IReadOnlyDictionary<string, Tensor> weights, 
     public Linear UpProjection { get; } = new(weights, prefix + "mlp.up_proj");
     public Linear DownProjection { get; } = new(weights, prefix + "mlp.down_proj");
 
+    /// <summary>Whether they can be packed: int8 weights are small as they are.</summary>
+    public bool IsPackable => (Q.Scale ?? K.Scale ?? V.Scale ?? OutputProjection.Scale ?? GateProjection.Scale ?? UpProjection.Scale ?? DownProjection.Scale) is null;
+
     public (Tensor Q, Tensor K, Tensor V) Qkv(Tensor x) => (Q.Forward(x), K.Forward(x), V.Forward(x));
     public Tensor Output(Tensor x) => OutputProjection.Forward(x);
     public (Tensor Gate, Tensor Up) GateUp(Tensor x) => (GateProjection.Forward(x), UpProjection.Forward(x));
@@ -78,13 +81,16 @@ internal sealed class PackedLinears : IBlockLinears, IDisposable
     }
 }
 
-/// <summary>A weight [out, in] and its bias [out], if any.</summary>
-internal readonly record struct Linear(Tensor Weight, Tensor? Bias)
+/// <summary>A weight [out, in] and its bias [out], if any; an int8 weight with its scales [out].</summary>
+internal readonly record struct Linear(Tensor Weight, Tensor? Bias, Tensor? Scale = null)
 {
-    public Linear(IReadOnlyDictionary<string, Tensor> weights, string name)
-        : this(weights[name + ".weight"], weights.GetValueOrDefault(name + ".bias")) { }
+    /// <summary>What the name of an int8 weight's scales adds to the weight's.</summary>
+    public const string ScaleSuffix = "_scale";
 
-    public Tensor Forward(Tensor x) => WideProducts.Takes(x) ? WideProducts.Linear(x, Weight, Bias) : F.linear(x, Weight, Bias);
+    public Linear(IReadOnlyDictionary<string, Tensor> weights, string name)
+        : this(weights[name + ".weight"], weights.GetValueOrDefault(name + ".bias"), weights[name + ".weight"].dtype == ScalarType.Int8 ? weights[name + ".weight" + ScaleSuffix] : null) { }
+
+    public Tensor Forward(Tensor x) => Scale is not null ? Int8Linear.Forward(x, Weight, Scale, Bias) : WideProducts.Takes(x) ? WideProducts.Linear(x, Weight, Bias) : F.linear(x, Weight, Bias);
 
     public PackedLinear Pack() => new(Weight, Bias);
 

@@ -26,11 +26,15 @@ public sealed partial class CausalLM
         Load(ModelLocation.Of(directory, adapterDirectory), dtype, device);
 
     /// <summary>Loads a model, with its adapter where it has one.</summary>
+    /// <param name="location">Where it lies.</param>
+    /// <param name="dtype">Dtype that it computes in, and of its weights.</param>
+    /// <param name="device">Where it runs; default the CPU.</param>
+    /// <param name="quantize">Whether the blocks' linears become int8 (<see cref="Int8Linear"/>): half of bfloat16's memory, for a model that is only run. Embedding, head and norms stay as they are.</param>
     /// <exception cref="GramException">A file, a tensor or its shape is missing or wrong, the architecture is not supported, or the adapter is of another base or kind.</exception>
-    public static CausalLM Load(ModelLocation location, ScalarType dtype = ScalarType.Float32, Device? device = null)
+    public static CausalLM Load(ModelLocation location, ScalarType dtype = ScalarType.Float32, Device? device = null, bool quantize = false)
     {
         Libtorch.Load();
-        var model = CheckpointReader.Read(location.Directory, dtype, device ?? CPU);
+        var model = CheckpointReader.Read(location.Directory, dtype, device ?? CPU, quantize);
         if (location.Adapter is not { } adapter) return model;
         try
         {
@@ -90,6 +94,7 @@ public sealed partial class CausalLM
     private void Mergeable()
     {
         if (parent is null) throw new InvalidOperationException("only a view has an adapter to merge");
+        if (IsInt8) throw Int8Only("merged into");
         if (parent.MergedIn is not null) throw new InvalidOperationException("an adapter is merged into the base already: dispose that merge first");
     }
 

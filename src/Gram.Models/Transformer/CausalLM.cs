@@ -35,6 +35,7 @@ public sealed partial class CausalLM : IDisposable
         embedding = weights[EmbeddingName];
         head = SharedHead ?? new(new Linear(config.TieWordEmbeddings ? embedding : weights[HeadName], null), plain => plain.Pack());
         (DType, Device) = (embedding.dtype, embedding.device);
+        IsInt8 = weights.Values.Any(weight => weight.dtype == ScalarType.Int8);
         blocks = [.. Enumerable.Range(0, config.NumHiddenLayers).Select(layer => new Block(config, layer, weights, parent?.blocks[layer], adapter))];
         finalNorm = new(weights["model.norm.weight"], config.RmsNormEps);
         rotary = new(config, DType, Device);
@@ -62,9 +63,13 @@ public sealed partial class CausalLM : IDisposable
     /// <summary>What is trained and saved: all weights, or those of a view's adapter alone, by PEFT's names. Leaves: set requires_grad through <see cref="SetTrainable"/>.</summary>
     public IReadOnlyDictionary<string, Tensor> Parameters => Adapter?.Parameters ?? Weights;
 
+    /// <summary>Whether the blocks' linears are int8: such a model is run, and neither trained, copied nor saved. A view over it has an adapter that can be.</summary>
+    public bool IsInt8 { get; }
+
     /// <summary>Switches gradients of all parameters on or off; a view's base keeps its own setting.</summary>
     public void SetTrainable(bool trainable)
     {
+        if (IsInt8 && Adapter is null && trainable) throw Int8Only("trained");
         foreach (var parameter in Parameters.Values) parameter.requires_grad = trainable;
     }
 
@@ -186,6 +191,7 @@ public sealed partial class CausalLM : IDisposable
     public CausalLM Clone(ScalarType? dtype = null)
     {
         if (parent is not null) return dtype is null || dtype == DType ? parent.WithAdapter(Adapter!.Clone()) : throw new ArgumentException($"a view has its base's dtype, {DType}", nameof(dtype));
+        if (IsInt8) throw Int8Only("copied");
         using var noGrad = no_grad();
         return new CausalLM(Config, Weights.ToDictionary(
             weight => weight.Key,
@@ -206,6 +212,7 @@ public sealed partial class CausalLM : IDisposable
     public void Save(string directory, Tokenizer? tokenizer = null, IReadOnlyDictionary<string, Tensor>? weights = null, ScalarType? dtype = null, string maxShardSize = Shards.DefaultSize)
     {
         if (Adapter is not null) Adapter.Save(directory, weights);
+        else if (IsInt8) throw Int8Only("saved");
         else CheckpointWriter.Write(directory, Config, [.. Weights.Keys.Select(name => KeyValuePair.Create(name, (weights ?? Weights)[name]))], dtype, Shards.ParseSize(maxShardSize));
         tokenizer?.CopyTo(directory);
     }
@@ -219,7 +226,9 @@ public sealed partial class CausalLM : IDisposable
         if (ownsParent) parent!.Dispose();
     }
 
-    private bool DecodesByKernel(int rows) => !IsMerged && Device.type == DeviceType.CPU && DType switch
+    private static InvalidOperationException Int8Only(string what) => new($"a model with int8 weights is only run, and not {what}: load it without int8");
+
+    private bool DecodesByKernel(int rows) => !IsMerged && !IsInt8 && Device.type == DeviceType.CPU && DType switch
     {
         ScalarType.Float32 => rows <= KernelRows,
         ScalarType.BFloat16 => rows <= (PackedLinear.Takes(ScalarType.BFloat16) ? KernelRowsBesideBFloat16 : KernelRows),

@@ -1,4 +1,5 @@
 using Gram.Models.Checkpoints;
+using Gram.Models.Native;
 using Gram.Models.Transformer.Architectures;
 using static TorchSharp.torch;
 
@@ -7,7 +8,11 @@ namespace Gram.Models.Transformer;
 /// <summary>Makes a model of a Hugging Face directory, refusing whatever would compute something else than the checkpoint's authors did.</summary>
 internal static class CheckpointReader
 {
-    public static CausalLM Read(string directory, ScalarType dtype, Device device)
+    /// <param name="directory">A Hugging Face directory.</param>
+    /// <param name="dtype">Dtype of the weights.</param>
+    /// <param name="device">Their device.</param>
+    /// <param name="quantize">Whether the blocks' linears become int8, straight from the stored weights.</param>
+    public static CausalLM Read(string directory, ScalarType dtype, Device device, bool quantize)
     {
         var config = ModelConfig.Read(directory);
         var architecture = Architecture.Of(config.ModelType);
@@ -15,9 +20,16 @@ internal static class CheckpointReader
         var expected = architecture.Parameters(config).ToList();
         Check(directory, store, config, expected);
         using var noGrad = no_grad();
-        return new CausalLM(config, expected.ToDictionary(
-            parameter => parameter.Name,
-            parameter => store.Load(parameter.Name, dtype, device).DetachFromDisposeScope()));
+        return new CausalLM(config, expected.SelectMany(Load).ToDictionary());
+
+        IEnumerable<KeyValuePair<string, Tensor>> Load(ParameterShape parameter)
+        {
+            var name = parameter.Name;
+            if (!quantize || !name.EndsWith("_proj.weight", StringComparison.Ordinal)) return [KeyValuePair.Create(name, store.Load(name, dtype, device).DetachFromDisposeScope())];
+            using var stored = store.Load(name, device: device);
+            var (weight, scale) = Int8Linear.Quantize(stored);
+            return [KeyValuePair.Create(name, weight.DetachFromDisposeScope()), KeyValuePair.Create(name + Linear.ScaleSuffix, scale.DetachFromDisposeScope())];
+        }
     }
 
     // All shapes first: an error should not come after minutes of reading.

@@ -23,8 +23,13 @@ public sealed class GramJudge : IPairJudge, IDisposable
         Load(ModelLocation.Of(directory), dtype, device, batchTokens);
 
     /// <summary>Loads a GRAM checkpoint with its adapter, whose own tokenizer and gram_config.json come before the base's.</summary>
+    /// <param name="location">Where it lies.</param>
+    /// <param name="dtype">Dtype that it computes in.</param>
+    /// <param name="device">Where it runs; default the CPU.</param>
+    /// <param name="batchTokens">Most tokens of a forward.</param>
+    /// <param name="quantize">Whether its blocks' linears become int8; the label rows of its head stay as they are.</param>
     /// <exception cref="GramException">A file is missing or broken, the chat template is unknown, or a label is not one token.</exception>
-    public static GramJudge Load(ModelLocation location, ScalarType dtype = ScalarType.Float32, Device? device = null, int batchTokens = 8192)
+    public static GramJudge Load(ModelLocation location, ScalarType dtype = ScalarType.Float32, Device? device = null, int batchTokens = 8192, bool quantize = false)
     {
         var config = GramConfig.Read(location.FolderOf(GramConfig.FileName));
         var tokenizer = Tokenizer.Load(location.FolderOf(Tokenizer.FileName));
@@ -38,7 +43,7 @@ public sealed class GramJudge : IPairJudge, IDisposable
         {
             throw new GramException($"judge {location.Adapter ?? location.Directory}: {error.Message}", error);
         }
-        return new(CausalLM.Load(location, dtype, device), tokenizer, config, batchTokens, ownsModel: true);
+        return new(CausalLM.Load(location, dtype, device, quantize), tokenizer, config, batchTokens, ownsModel: true);
     }
 
     /// <summary>A judge over a model in memory (not owned).</summary>
