@@ -28,6 +28,15 @@ public sealed record PpoOptions : IValidatableObject
     [ConfigurationKeyName("reward_model"), Description("GRAM checkpoint that judges: a directory or hub id")]
     public string? RewardModel { get; init; }
 
+    /// <summary>A LoRA adapter of the judge.</summary>
+    [ConfigurationKeyName("reward_model_adapters"), Description("a LoRA adapter that goes over the judge: a PEFT directory or hub id (an adapter that names its base can also be the judge)")]
+    public string? RewardModelAdapters { get; init; }
+
+    /// <summary>8: the judge's linear layers are int8.</summary>
+    [ConfigurationKeyName("reward_model_quantization_bit"), Description("8: the blocks' linear layers of the judge become int8 as it is loaded, half of bfloat16's memory")]
+    [AllowedValues(null, 8, ErrorMessage = "reward_model_quantization_bit must be 8: int8 is the only quantised form")]
+    public int? RewardModelQuantizationBit { get; init; }
+
     /// <summary>Training prompts: names in dataset_info.json, or a file. For whoever reads them.</summary>
     [ConfigurationKeyName("dataset"), Description("training prompts: names in dataset_info.json, or files")]
     public IReadOnlyList<string> Dataset { get; init; } = [];

@@ -20,6 +20,12 @@ public sealed class BadInputTests(TinyModels tiny)
     public Task StreamOfAFile_SaysWhatStreams() => FailsAsync("stream: only the answer to one --prompt", "generate", "--model", tiny.Policy, "--input", tiny.Prompts, "--stream");
 
     [Fact]
+    public Task QuantizedReference_IsRefused() => FailsAsync("KL is measured from the reference", "ppo", "--ref_model_quantization_bit", "8");
+
+    [Fact]
+    public Task QuantizationOtherThanInt8_IsRefused() => FailsAsync("quantization_bit must be 8", "generate", "--model", tiny.Policy, "--prompt", "x", "--quantization_bit", "4");
+
+    [Fact]
     public Task MissingModel_NamesIt() => FailsAsync("nowhere", "generate", "--model", "nowhere", "--prompt", "x");
 
     [Fact]

@@ -31,6 +31,30 @@ public sealed class JudgingTests(TinyModels tiny)
     }
 
     [Fact]
+    public async Task Judge_Int8_ScoresNearlyAlike()
+    {
+        string[] command = ["judge", "--reward_model", tiny.Judge, "--input", tiny.Pairs, "--dtype", "float32", "--json"];
+
+        var whole = await GramProgram.RunAsync(tiny.Root, command);
+        var int8 = await GramProgram.RunAsync(tiny.Root, [.. command, "--reward_model_quantization_bit", "8"]);
+
+        int8.ExitCode.Should().Be(0, int8.Error);
+        var gaps = Scores(whole).Zip(Scores(int8), (a, b) => Math.Abs(a - b)).ToList();
+        gaps.Max().Should().BeGreaterThan(0).And.BeLessThan(0.02);
+
+        static IEnumerable<double> Scores(ProgramRun run) => run.Json["pairs"]!.AsArray().Select(pair => pair!["score_chosen"]!.GetValue<double>());
+    }
+
+    [Fact]
+    public async Task BestOfN_Int8PolicyAndJudge_Runs()
+    {
+        var run = await GramProgram.RunAsync(
+            tiny.Root, "best-of-n", "--model", tiny.Policy, "--reward_model", tiny.Judge, "--input", tiny.Prompts, "--n", "1,2", "--max_new_tokens", "4", "--quantization_bit", "8", "--reward_model_quantization_bit", "8", "--json");
+
+        run.ExitCode.Should().Be(0, run.Error);
+    }
+
+    [Fact]
     public async Task Judge_EqualAnswers_AreATieWithoutAComparison()
     {
         var pairs = tiny.Write("equal.jsonl", """{"prompt": "Hello?", "response_a": "Hi.", "response_b": "Hi."}""");

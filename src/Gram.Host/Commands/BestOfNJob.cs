@@ -56,9 +56,10 @@ internal sealed class BestOfNJob(
         var clock = Stopwatch.StartNew();
         var output = options.Output is null && common.OutputDir is null ? null : OutputFile.Choose(options.Output, "ranked.jsonl", common);
         var (prompts, gold) = Prompts();
-        var (policyDirectory, judgeDirectory) = (await models.PolicyAsync(model.ModelNameOrPath, cancellationToken), await models.JudgeAsync(judging.RewardModel, cancellationToken));
-        using var policy = new TextModel(policyDirectory, model, engine);
-        using var judge = GramJudge.Load(judgeDirectory, engine.InferenceDType(Workload.Scoring), engine.Device);
+        var policyLocation = await models.PolicyAsync(model.ModelNameOrPath, model.AdapterNameOrPath, cancellationToken);
+        var judgeLocation = await models.JudgeAsync(judging.RewardModel, judging.RewardModelAdapters, cancellationToken);
+        using var policy = new TextModel(policyLocation, model, engine);
+        using var judge = GramJudge.Load(judgeLocation, engine.InferenceDType(Workload.Scoring), engine.Device, quantize: judging.RewardModelQuantizationBit is not null);
 
         notices.Publish(new Notice($"generating {options.N.Max()} answers to each of {prompts.Count} prompts"));
         var groups = policy.Generate(prompts, sampling, greedy: true, options.N.Max(), new RandomSource(common.Seed), steps, onToken: null, cancellationToken);

@@ -42,7 +42,7 @@ internal sealed class GenerateJob(GenerateOptions options, PromptOptions input, 
         if (options.Stream && (input.Prompt is null || input.Output is not null || common.Json)) throw new GramException("stream: only the answer to one --prompt is written as it comes, without --output and --json; leave stream out");
         var output = input.Prompt is not null && input.Output is null ? null : OutputFile.Choose(input.Output, "generations.jsonl", common);
         var prompts = PromptReader.Read(input);
-        using var policy = new TextModel(await models.PolicyAsync(model.ModelNameOrPath, cancellationToken), model, engine);
+        using var policy = new TextModel(await models.PolicyAsync(model.ModelNameOrPath, model.AdapterNameOrPath, cancellationToken), model, engine);
         var clock = Stopwatch.StartNew();
         var groups = policy.Generate(prompts, sampling, greedy: !options.Samples, options.Samples ? options.N : 0, new RandomSource(common.Seed), steps, options.Stream ? Write : null, cancellationToken);
         var seconds = clock.Elapsed.TotalSeconds;

@@ -20,7 +20,7 @@ internal sealed class JudgeJob(JudgeOptions options, RowFileOptions files, Commo
     {
         var output = OutputFile.Choose(files.Output, "scored.jsonl", common);
         var all = PairFile.Read(files.Input).ToList();
-        using var judge = GramJudge.Load(await models.JudgeAsync(options.RewardModel, cancellationToken), engine.InferenceDType(Workload.Scoring), engine.Device);
+        using var judge = GramJudge.Load(await models.JudgeAsync(options.RewardModel, options.RewardModelAdapters, cancellationToken), engine.InferenceDType(Workload.Scoring), engine.Device, quantize: options.RewardModelQuantizationBit is not null);
         var rows = JudgeRoom.Keep(all, judge, row => row.Source, row => row.Prompt, notices);
         var counting = new CountingJudge(judge);
         var clock = Stopwatch.StartNew();

@@ -15,7 +15,7 @@ internal sealed class PpoJob(PpoOptions options, Settings settings, Engine engin
         var judgePath = options.RewardModel ?? throw new GramException("--reward_model is needed: the GRAM checkpoint that judges");
         var task = PromptTask.Of(options, events.Notices);
         var found = await models.FindAsync(options, cancellationToken);
-        using var judge = GramJudge.Load(await models.JudgeAsync(judgePath, cancellationToken), engine.TrainingDType, engine.Device);
+        using var judge = GramJudge.Load(await models.JudgeAsync(judgePath, options.RewardModelAdapters, cancellationToken), engine.TrainingDType, engine.Device, quantize: options.RewardModelQuantizationBit is not null);
         var run = task.Run(found, judge, engine, settings, events);
         var result = await run.RunAsync(cancellationToken);
         return new JobResult(PpoReport.Json(result), PpoReport.Text(result));

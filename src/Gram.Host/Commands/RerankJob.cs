@@ -28,7 +28,7 @@ internal sealed class RerankJob(TournamentOptions tournament, JudgeOptions optio
     {
         var output = OutputFile.Choose(files.Output, "ranked.jsonl", common);
         var all = GenerationFile.Read(files.Input).ToList();
-        using var judge = GramJudge.Load(await models.JudgeAsync(options.RewardModel, cancellationToken), engine.InferenceDType(Workload.Scoring), engine.Device);
+        using var judge = GramJudge.Load(await models.JudgeAsync(options.RewardModel, options.RewardModelAdapters, cancellationToken), engine.InferenceDType(Workload.Scoring), engine.Device, quantize: options.RewardModelQuantizationBit is not null);
         var rows = JudgeRoom.Keep(all, judge, row => row.Source, row => row.Prompt, notices);
         var counting = new CountingJudge(judge);
         var method = Tournament.ByName(tournament.Method);

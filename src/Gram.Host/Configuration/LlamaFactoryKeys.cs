@@ -55,8 +55,15 @@ internal static class LlamaFactoryKeys
         ["reward_model_type"] = ["full"],
     };
 
+    /// <summary>Keys that would break what a run rests on.</summary>
+    private static readonly Dictionary<string, string> Refused = new(StringComparer.OrdinalIgnoreCase)
+    {
+        ["ref_model_quantization_bit"] = "KL is measured from the reference, and that of the untrained policy must be exactly 0, where a quantised copy of it computes other logits",
+        ["quantization_bit"] = "what is trained keeps its own weights; reward_model_quantization_bit is there for PPO's judge",
+    };
+
     /// <summary>Names of all of them.</summary>
-    public static IEnumerable<string> Names => WithoutEffect.Keys.Concat(Fixed.Keys);
+    public static IEnumerable<string> Names => WithoutEffect.Keys.Concat(Fixed.Keys).Concat(Refused.Keys);
 
     /// <summary>Whether the key is one of them; the note is null where there is nothing to say.</summary>
     /// <exception cref="GramException">The value would change the result in a way that is not built.</exception>
@@ -64,6 +71,7 @@ internal static class LlamaFactoryKeys
     {
         note = WithoutEffect.TryGetValue(name, out var reason) ? $"{where}: '{name}' has no effect: {reason}" : null;
         if (note is not null) return true;
+        if (Refused.TryGetValue(name, out var rule)) return value.ToUpperInvariant() is "" or "NONE" or "NULL" ? true : throw new GramException($"{where}: '{name}: {value}' is refused: {rule}; leave it out");
         if (!Fixed.TryGetValue(name, out var accepted)) return false;
         return accepted.Contains(value, StringComparer.OrdinalIgnoreCase)
             ? true

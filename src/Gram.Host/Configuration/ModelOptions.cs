@@ -10,6 +10,13 @@ internal sealed record ModelOptions
     [ConfigurationKeyName("model_name_or_path"), Required, Description("the model: a Hugging Face directory or hub id (--model is short for it)")]
     public string ModelNameOrPath { get; init; } = "";
 
+    [ConfigurationKeyName("adapter_name_or_path"), Description("a LoRA adapter that goes over the model: a PEFT directory or hub id (an adapter that names its base can also be the model)")]
+    public string? AdapterNameOrPath { get; init; }
+
+    [ConfigurationKeyName("quantization_bit"), Description("8: the blocks' linear layers become int8 as the model is loaded, half of bfloat16's memory")]
+    [AllowedValues(null, 8, ErrorMessage = "quantization_bit must be 8: int8 is the only quantised form")]
+    public int? QuantizationBit { get; init; }
+
     [ConfigurationKeyName("template"), Description("chat template of the prompts: a name, none for raw text, or auto for the checkpoint's own")]
     public string Template { get; init; } = "auto";
 
@@ -25,6 +32,13 @@ internal sealed record JudgeOptions
 {
     [ConfigurationKeyName("reward_model"), Required, Description("the judge: a GRAM checkpoint's directory or hub id")]
     public string RewardModel { get; init; } = "";
+
+    [ConfigurationKeyName("reward_model_adapters"), Description("a LoRA adapter that goes over the judge: a PEFT directory or hub id (an adapter that names its base can also be the judge)")]
+    public string? RewardModelAdapters { get; init; }
+
+    [ConfigurationKeyName("reward_model_quantization_bit"), Description("8: the blocks' linear layers of the judge become int8 as it is loaded, half of bfloat16's memory")]
+    [AllowedValues(null, 8, ErrorMessage = "reward_model_quantization_bit must be 8: int8 is the only quantised form")]
+    public int? RewardModelQuantizationBit { get; init; }
 }
 
 /// <summary>Keys of a file that is read and one that is written.</summary>

@@ -34,8 +34,8 @@ internal sealed class Engine
     /// <summary>The dtypes that pay on the device.</summary>
     public DTypeChoice DTypes => dtypes.Value;
 
-    /// <summary>The dtype that a model computes in where nothing is trained: the faster one for what it does.</summary>
-    public ScalarType InferenceDType(Workload workload) => NamedDType ?? DTypes.For(workload);
+    /// <summary>The dtype that a model computes in where nothing is trained: the faster one for what it does. libtorch multiplies few rows with int8 weights in bfloat16 alone.</summary>
+    public ScalarType InferenceDType(Workload workload, bool quantized = false) => NamedDType ?? (quantized && workload == Workload.Decoding ? ScalarType.BFloat16 : DTypes.For(workload));
 
     /// <summary>The dtype that dtype names; null for auto.</summary>
     public ScalarType? NamedDType => options.DType switch

@@ -1,6 +1,9 @@
 using Gram.Host.Configuration;
 using Gram.Host.Demo;
+using Gram.Models;
 using Gram.Models.Checkpoints.Hub;
+using Gram.Models.Transformer;
+using Gram.Models.Transformer.Lora;
 using Gram.Pipes.Events;
 using Gram.Ppo;
 using Gram.Training.Runs;
@@ -12,25 +15,58 @@ internal sealed class ModelFinder(IPublisher<StepLogged> steps, IPublisher<Notic
 {
     private const double Megabyte = 1e6;
 
-    /// <summary>A policy's directory.</summary>
-    /// <exception cref="Gram.Models.GramException">There is no such model, or it cannot be downloaded.</exception>
-    public Task<string> PolicyAsync(string name, CancellationToken cancellationToken) => FindAsync(name, DemoDefaults.PolicyDirectory, cancellationToken);
+    /// <summary>The directory of a policy that is trained or measured: a whole model.</summary>
+    /// <exception cref="GramException">There is no such model, it cannot be downloaded, or it is an adapter.</exception>
+    public async Task<string> PolicyAsync(string name, CancellationToken cancellationToken)
+    {
+        var directory = await FindAsync(name, DemoDefaults.PolicyDirectory, cancellationToken);
+        return LoraConfig.IsAdapter(directory)
+            ? throw new GramException($"{name} is an adapter, where a whole model is needed: merge it into its base first (gram export)")
+            : directory;
+    }
 
-    /// <summary>A judge's directory.</summary>
-    /// <exception cref="Gram.Models.GramException">There is no such model, or it cannot be downloaded.</exception>
-    public Task<string> JudgeAsync(string name, CancellationToken cancellationToken) => FindAsync(name, DemoDefaults.JudgeDirectory, cancellationToken);
+    /// <summary>A policy that only answers.</summary>
+    /// <inheritdoc cref="LocateAsync" path="/exception"/>
+    public Task<ModelLocation> PolicyAsync(string name, string? adapter, CancellationToken cancellationToken) =>
+        LocateAsync(name, adapter, DemoDefaults.PolicyDirectory, ("model_name_or_path", "adapter_name_or_path"), cancellationToken);
+
+    /// <summary>A judge.</summary>
+    /// <inheritdoc cref="LocateAsync" path="/exception"/>
+    public Task<ModelLocation> JudgeAsync(string name, string? adapter, CancellationToken cancellationToken) =>
+        LocateAsync(name, adapter, DemoDefaults.JudgeDirectory, ("reward_model", "reward_model_adapters"), cancellationToken);
 
     /// <summary>A PPO run's settings with the directories of its policy and reference.</summary>
-    /// <exception cref="Gram.Models.GramException">There is no such model, or it cannot be downloaded.</exception>
+    /// <exception cref="GramException">There is no such model, or it cannot be downloaded.</exception>
     public async Task<PpoOptions> FindAsync(PpoOptions options, CancellationToken cancellationToken) => options with
     {
         ModelNameOrPath = await PolicyAsync(options.ModelNameOrPath, cancellationToken),
-        RefModel = options.RefModel is { } reference ? await PolicyAsync(reference, cancellationToken) : null,
+        RefModel = options.RefModel is { } reference ? await FindAsync(reference, DemoDefaults.PolicyDirectory, cancellationToken) : null,
     };
 
-    private async Task<string> FindAsync(string name, string demo, CancellationToken cancellationToken)
+    /// <summary>A model that is only run, with the adapter that is named; without one, an adapter stands for the base that its configuration names.</summary>
+    /// <exception cref="GramException">There is no such model or adapter, it cannot be downloaded, or an adapter is named as the base of another.</exception>
+    private async Task<ModelLocation> LocateAsync(string name, string? adapter, string demo, (string Model, string Adapter) keys, CancellationToken cancellationToken)
     {
-        if (name == DemoName.Text) return demo;
+        if (adapter?.Contains(',', StringComparison.Ordinal) == true) throw new GramException($"{keys.Adapter}: {adapter} names several adapters; one can go over a model: merge the others into it first (gram export)");
+        var directory = await FindAsync(name, demo, cancellationToken);
+        if (adapter is not null) return ModelLocation.Of(directory, await ResolveAsync(adapter, cancellationToken));
+        if (!LoraConfig.IsAdapter(directory)) return new ModelLocation(directory);
+        var config = LoraConfig.Read(directory);
+        try
+        {
+            return new ModelLocation(await ResolveAsync(config.BaseName ?? throw new GramException("it is missing"), cancellationToken), directory);
+        }
+        catch (GramException error)
+        {
+            throw new GramException($"{Path.Combine(directory, LoraConfig.FileName)}: base_model_name_or_path: {error.Message}; or name the base as {keys.Model}, the adapter as {keys.Adapter}", error);
+        }
+    }
+
+    private async Task<string> FindAsync(string name, string demo, CancellationToken cancellationToken) =>
+        name == DemoName.Text ? demo : await ResolveAsync(name, cancellationToken);
+
+    private async Task<string> ResolveAsync(string name, CancellationToken cancellationToken)
+    {
         var source = new ModelSource { Progress = Report, Note = text => notices.Publish(new Notice(text)) };
         return await Task.Run(() => source.ResolveAsync(name, cancellationToken), cancellationToken); // the device's thread has no part in it
     }

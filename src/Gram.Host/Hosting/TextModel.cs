@@ -25,14 +25,15 @@ internal sealed class TextModel : IDisposable
     private readonly PromptRenderer renderer;
     private readonly Generator generator;
 
-    /// <summary>Loads a Hugging Face directory.</summary>
-    public TextModel(string directory, ModelOptions options, Engine engine)
+    /// <summary>Loads a Hugging Face directory, and the adapter over it.</summary>
+    public TextModel(ModelLocation location, ModelOptions options, Engine engine)
     {
         this.options = options;
-        tokenizer = Tokenizer.Load(directory);
+        tokenizer = Tokenizer.Load(location.FolderOf(Tokenizer.FileName));
         // Without a limit of its own: the generator says which prompts leave no room, and ends answers with the context.
         renderer = new PromptRenderer(tokenizer, PromptRenderer.TemplateOf(options.Template, tokenizer), options.EnableThinking, GramConfig.Published.TurnFormat, int.MaxValue);
-        model = CausalLM.Load(directory, engine.InferenceDType(Workload.Decoding), engine.Device);
+        var quantize = options.QuantizationBit is not null;
+        model = CausalLM.Load(location, engine.InferenceDType(Workload.Decoding, quantize), engine.Device, quantize);
         generator = new Generator(model, model.Config.EosTokenIds, tokenizer.PadTokenId ?? (model.Config.EosTokenIds is [var end, ..] ? end : 0), tokenizer);
     }
 

@@ -7,7 +7,10 @@ namespace Gram.Models.Tokenization;
 /// <summary>A Hugging Face tokenizer.json (BPE: byte-level, or with byte fallback), equal to Hugging Face's own on ids.</summary>
 public sealed class Tokenizer
 {
-    private const string TokenizerFile = "tokenizer.json", ConfigFile = "tokenizer_config.json", TemplateFile = "chat_template.jinja";
+    /// <summary>Name of the file that holds a tokenizer.</summary>
+    public const string FileName = "tokenizer.json";
+
+    private const string ConfigFile = "tokenizer_config.json", TemplateFile = "chat_template.jinja";
 
     private readonly TokenizerSources sources;
     private readonly Func<string, string> normalize;
@@ -23,7 +26,7 @@ public sealed class Tokenizer
 
     private Tokenizer(string directory)
     {
-        var json = JsonFile.Read(Path.Combine(directory, TokenizerFile));
+        var json = JsonFile.Read(Path.Combine(directory, FileName));
         foreach (var token in json.Objects("added_tokens").Select(AddedToken.Read)) added[token.Content] = token;
         controlTokens = added.Values.Where(token => token.IsSpecial).ToDictionary(token => token.Content, token => token.Id);
         controlIds = [.. controlTokens.Values];
@@ -136,7 +139,7 @@ public sealed class Tokenizer
     {
         var content = config?.Root[key] is JsonObject ? config.Object(key)!.Text("content") : config?.Text(key);
         if (content is null) return null;
-        return TokenId(content) ?? throw new GramException($"{config!.Path}: {key} {content} is in no vocabulary of {TokenizerFile}");
+        return TokenId(content) ?? throw new GramException($"{config!.Path}: {key} {content} is in no vocabulary of {FileName}");
     }
 
     /// <summary>chat_template is a string, or a list of named ones.</summary>

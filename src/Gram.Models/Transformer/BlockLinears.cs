@@ -35,11 +35,14 @@ internal sealed class PlainLinears(IReadOnlyDictionary<string, Tensor> weights, 
     public Tensor Down(Tensor x) => DownProjection.Forward(x);
 }
 
-/// <summary>A weight [out, in] and its bias [out], if any.</summary>
-internal readonly record struct Linear(Tensor Weight, Tensor? Bias)
+/// <summary>A weight [out, in] and its bias [out], if any; an int8 weight with its scales [out].</summary>
+internal readonly record struct Linear(Tensor Weight, Tensor? Bias, Tensor? Scale = null)
 {
-    public Linear(IReadOnlyDictionary<string, Tensor> weights, string name)
-        : this(weights[name + ".weight"], weights.GetValueOrDefault(name + ".bias")) { }
+    /// <summary>What the name of an int8 weight's scales adds to the weight's.</summary>
+    public const string ScaleSuffix = "_scale";
 
-    public Tensor Forward(Tensor x) => WideProducts.Takes(x) ? WideProducts.Linear(x, Weight, Bias) : F.linear(x, Weight, Bias);
+    public Linear(IReadOnlyDictionary<string, Tensor> weights, string name)
+        : this(weights[name + ".weight"], weights.GetValueOrDefault(name + ".bias"), weights[name + ".weight"].dtype == ScalarType.Int8 ? weights[name + ".weight" + ScaleSuffix] : null) { }
+
+    public Tensor Forward(Tensor x) => Scale is not null ? Int8Linear.Forward(x, Weight, Scale, Bias) : WideProducts.Takes(x) ? WideProducts.Linear(x, Weight, Bias) : F.linear(x, Weight, Bias);
 }

@@ -22,13 +22,23 @@ public sealed partial class CausalLM
 
     /// <summary>Loads a base model and an adapter of it (a PEFT directory), as one model.</summary>
     /// <exception cref="GramException">A file, a tensor or its shape is missing or wrong, or the adapter is of another base or kind.</exception>
-    public static CausalLM Load(string directory, string adapterDirectory, ScalarType dtype = ScalarType.Float32, Device? device = null)
+    public static CausalLM Load(string directory, string adapterDirectory, ScalarType dtype = ScalarType.Float32, Device? device = null) =>
+        Load(ModelLocation.Of(directory, adapterDirectory), dtype, device);
+
+    /// <summary>Loads a model, with its adapter where it has one.</summary>
+    /// <param name="location">Where it lies.</param>
+    /// <param name="dtype">Dtype that it computes in, and of its weights.</param>
+    /// <param name="device">Where it runs; default the CPU.</param>
+    /// <param name="quantize">Whether the blocks' linears become int8 (<see cref="Int8Linear"/>): half of bfloat16's memory, for a model that is only run. Embedding, head and norms stay as they are.</param>
+    /// <exception cref="GramException">A file, a tensor or its shape is missing or wrong, the architecture is not supported, or the adapter is of another base or kind.</exception>
+    public static CausalLM Load(ModelLocation location, ScalarType dtype = ScalarType.Float32, Device? device = null, bool quantize = false)
     {
-        if (LoraConfig.IsAdapter(directory)) throw new GramException($"{directory} is an adapter itself: an adapter goes over a whole model; merge that one into its base first");
-        var model = Load(directory, dtype, device);
+        Libtorch.Load();
+        var model = CheckpointReader.Read(location.Directory, dtype, device ?? CPU, quantize);
+        if (location.Adapter is not { } adapter) return model;
         try
         {
-            var view = model.WithAdapter(LoraAdapter.Load(adapterDirectory, model));
+            var view = model.WithAdapter(LoraAdapter.Load(adapter, model));
             view.ownsParent = true;
             return view;
         }
@@ -84,6 +94,7 @@ public sealed partial class CausalLM
     private void Mergeable()
     {
         if (parent is null) throw new InvalidOperationException("only a view has an adapter to merge");
+        if (IsInt8) throw Int8Only("merged into");
         if (parent.MergedIn is not null) throw new InvalidOperationException("an adapter is merged into the base already: dispose that merge first");
     }
 

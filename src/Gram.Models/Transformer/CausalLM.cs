@@ -31,6 +31,7 @@ public sealed partial class CausalLM : IDisposable
         embedding = weights[EmbeddingName];
         head = new(config.TieWordEmbeddings ? embedding : weights[HeadName], null);
         (DType, Device) = (embedding.dtype, embedding.device);
+        IsInt8 = weights.Values.Any(weight => weight.dtype == ScalarType.Int8);
         blocks = [.. Enumerable.Range(0, config.NumHiddenLayers).Select(layer => new Block(config, layer, weights, adapter))];
         finalNorm = new(weights["model.norm.weight"], config.RmsNormEps);
         rotary = new(config, DType, Device);
@@ -39,11 +40,7 @@ public sealed partial class CausalLM : IDisposable
 
     /// <summary>Loads a Hugging Face directory; a PEFT adapter's directory is loaded over the base model that it names.</summary>
     /// <exception cref="GramException">A file, a tensor or its shape is missing or wrong, or the architecture is not supported.</exception>
-    public static CausalLM Load(string directory, ScalarType dtype = ScalarType.Float32, Device? device = null)
-    {
-        Libtorch.Load();
-        return LoraConfig.IsAdapter(directory) ? Load(LoraConfig.BaseOf(directory), directory, dtype, device) : CheckpointReader.Read(directory, dtype, device ?? CPU);
-    }
+    public static CausalLM Load(string directory, ScalarType dtype = ScalarType.Float32, Device? device = null) => Load(ModelLocation.Of(directory), dtype, device);
 
     /// <summary>A model with random weights (normal, standard deviation initializer_range or 0.02; norms 1, biases 0).</summary>
     public static CausalLM Create(ModelConfig config, RandomSource random, ScalarType dtype = ScalarType.Float32, Device? device = null)
@@ -69,9 +66,13 @@ public sealed partial class CausalLM : IDisposable
     /// </summary>
     public bool GradientCheckpointing { get; set; }
 
+    /// <summary>Whether the blocks' linears are int8: such a model is run, and neither trained, copied nor saved. A view over it has an adapter that can be.</summary>
+    public bool IsInt8 { get; }
+
     /// <summary>Switches gradients of all parameters on or off; a view's base keeps its own setting.</summary>
     public void SetTrainable(bool trainable)
     {
+        if (IsInt8 && Adapter is null && trainable) throw Int8Only("trained");
         foreach (var parameter in Parameters.Values) parameter.requires_grad = trainable;
     }
 
@@ -200,6 +201,7 @@ public sealed partial class CausalLM : IDisposable
     public CausalLM Clone(ScalarType? dtype = null)
     {
         if (parent is not null && dtype is not null && dtype != DType) throw new ArgumentException($"a view has its base's dtype, {DType}", nameof(dtype));
+        if (IsInt8 && parent is null) throw Int8Only("copied");
         using var noGrad = no_grad();
         var clone = parent?.WithAdapter(Adapter!.Clone()) ?? new CausalLM(Config, CopyOfWeights(dtype ?? DType));
         clone.GradientCheckpointing = GradientCheckpointing;
@@ -220,6 +222,7 @@ public sealed partial class CausalLM : IDisposable
     public void Save(string directory, Tokenizer? tokenizer = null, IReadOnlyDictionary<string, Tensor>? weights = null, ScalarType? dtype = null, string maxShardSize = Shards.DefaultSize)
     {
         if (Adapter is not null) Adapter.Save(directory, weights);
+        else if (IsInt8) throw Int8Only("saved");
         else CheckpointWriter.Write(directory, Config, [.. Weights.Keys.Select(name => KeyValuePair.Create(name, (weights ?? Weights)[name]))], dtype, Shards.ParseSize(maxShardSize));
         tokenizer?.CopyTo(directory);
     }
@@ -234,7 +237,9 @@ public sealed partial class CausalLM : IDisposable
         if (ownsParent) parent!.Dispose();
     }
 
-    private bool InfersByKernel => Device.type == DeviceType.CPU && DType is ScalarType.Float32 or ScalarType.BFloat16;
+    private static InvalidOperationException Int8Only(string what) => new($"a model with int8 weights is only run, and not {what}: load it without int8");
+
+    private bool InfersByKernel => !IsInt8 && Device.type == DeviceType.CPU && (DType is ScalarType.Float32 or ScalarType.BFloat16);
 
     private bool Learns(Tensor x) => is_grad_enabled() && (x.requires_grad || Weights.Values.Concat(Parameters.Values).Any(weight => weight.requires_grad));
 

@@ -9,7 +9,11 @@ namespace Gram.Models.Transformer;
 /// <summary>Makes a model of a Hugging Face directory, refusing whatever would compute something else than the checkpoint's authors did.</summary>
 internal static class CheckpointReader
 {
-    public static CausalLM Read(string directory, ScalarType dtype, Device device)
+    /// <param name="directory">A Hugging Face directory.</param>
+    /// <param name="dtype">Dtype of the weights.</param>
+    /// <param name="device">Their device.</param>
+    /// <param name="quantize">Whether the blocks' linears become int8, straight from the stored weights.</param>
+    public static CausalLM Read(string directory, ScalarType dtype, Device device, bool quantize)
     {
         var config = ModelConfig.Read(directory);
         var architecture = Architecture.Of(config.ModelType);
@@ -18,15 +22,20 @@ internal static class CheckpointReader
         Check(directory, store, config, expected);
         using var noGrad = no_grad();
         using var pages = HugePages.For(expected.Where(Converts).Select(parameter => (parameter.Shape.Aggregate(1L, (product, size) => product * size), dtype)));
-        return new CausalLM(config, expected.ToDictionary(parameter => parameter.Name, parameter => Load(parameter).DetachFromDisposeScope()));
+        return new CausalLM(config, expected.SelectMany(Load).ToDictionary());
 
-        bool Converts(ParameterShape parameter) => device.type == DeviceType.CPU && store.DType(parameter.Name) != dtype;
+        bool Quantizes(ParameterShape parameter) => quantize && parameter.Name.EndsWith("_proj.weight", StringComparison.Ordinal);
 
-        Tensor Load(ParameterShape parameter)
+        bool Converts(ParameterShape parameter) => device.type == DeviceType.CPU && !Quantizes(parameter) && store.DType(parameter.Name) != dtype;
+
+        IEnumerable<KeyValuePair<string, Tensor>> Load(ParameterShape parameter)
         {
-            if (!Converts(parameter)) return store.Load(parameter.Name, dtype, device);
-            using var stored = store.Load(parameter.Name);
-            return pages.Empty(parameter.Shape, dtype).copy_(stored);
+            var name = parameter.Name;
+            if (!Quantizes(parameter) && !Converts(parameter)) return [KeyValuePair.Create(name, store.Load(name, dtype, device).DetachFromDisposeScope())];
+            using var stored = store.Load(name, device: device);
+            if (Converts(parameter)) return [KeyValuePair.Create(name, pages.Empty(parameter.Shape, dtype).copy_(stored).DetachFromDisposeScope())];
+            var (weight, scale) = Int8Linear.Quantize(stored);
+            return [KeyValuePair.Create(name, weight.DetachFromDisposeScope()), KeyValuePair.Create(name + Linear.ScaleSuffix, scale.DetachFromDisposeScope())];
         }
     }
 

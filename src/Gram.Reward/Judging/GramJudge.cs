@@ -19,10 +19,20 @@ public sealed class GramJudge : IPairJudge, IDisposable
 
     /// <summary>Loads a GRAM checkpoint. Labels of more than one token are an error that names label and ids.</summary>
     /// <exception cref="GramException">A file is missing or broken, the chat template is unknown, or a label is not one token.</exception>
-    public static GramJudge Load(string directory, ScalarType dtype = ScalarType.Float32, Device? device = null, int batchTokens = 8192)
+    public static GramJudge Load(string directory, ScalarType dtype = ScalarType.Float32, Device? device = null, int batchTokens = 8192) =>
+        Load(ModelLocation.Of(directory), dtype, device, batchTokens);
+
+    /// <summary>Loads a GRAM checkpoint with its adapter, whose own tokenizer and gram_config.json come before the base's.</summary>
+    /// <param name="location">Where it lies.</param>
+    /// <param name="dtype">Dtype that it computes in.</param>
+    /// <param name="device">Where it runs; default the CPU.</param>
+    /// <param name="batchTokens">Most tokens of a forward.</param>
+    /// <param name="quantize">Whether its blocks' linears become int8; the label rows of its head stay as they are.</param>
+    /// <exception cref="GramException">A file is missing or broken, the chat template is unknown, or a label is not one token.</exception>
+    public static GramJudge Load(ModelLocation location, ScalarType dtype = ScalarType.Float32, Device? device = null, int batchTokens = 8192, bool quantize = false)
     {
-        var config = GramConfig.Read(directory);
-        var tokenizer = Tokenizer.Load(directory);
+        var config = GramConfig.Read(location.FolderOf(GramConfig.FileName));
+        var tokenizer = Tokenizer.Load(location.FolderOf(Tokenizer.FileName));
         try
         {
             // Before the weights: a judge that cannot judge fails at once.
@@ -31,9 +41,9 @@ public sealed class GramJudge : IPairJudge, IDisposable
         }
         catch (GramException error)
         {
-            throw new GramException($"judge {directory}: {error.Message}", error);
+            throw new GramException($"judge {location.Adapter ?? location.Directory}: {error.Message}", error);
         }
-        return new(CausalLM.Load(directory, dtype, device), tokenizer, config, batchTokens, ownsModel: true);
+        return new(CausalLM.Load(location, dtype, device, quantize), tokenizer, config, batchTokens, ownsModel: true);
     }
 
     /// <summary>A judge over a model in memory (not owned).</summary>

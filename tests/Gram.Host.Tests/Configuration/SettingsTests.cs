@@ -1,3 +1,4 @@
+using Gram.Host.Commands;
 using Gram.Host.Configuration;
 using Gram.Models;
 
@@ -162,6 +163,18 @@ public sealed class SettingsTests : IDisposable
         var file = Yaml("report_to: none\noverwrite_cache: true\ndo_train: true\n");
 
         new Settings(schema, CommandArguments.Parse([file], schema)).Notes.Should().HaveCount(2).And.OnlyContain(note => note.StartsWith(file, StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("ref_model_quantization_bit", "KL is measured from the reference")]
+    [InlineData("quantization_bit", "what is trained keeps its own weights")]
+    public void Settings_WithQuantisedPolicyOrReference_SayWhyNot(string key, string why)
+    {
+        var (command, _) = CommandTable.Find(["ppo"]);
+        var load = (string value) => new Settings(command.Schema, CommandArguments.Parse([$"--{key}", value], command.Schema), command.Preset);
+
+        load.Invoking(it => it("8")).Should().Throw<GramException>().WithMessage($"command line: '{key}: 8' is refused: {why}*leave it out");
+        load.Invoking(it => it("none")).Should().NotThrow();
     }
 
     [Fact]

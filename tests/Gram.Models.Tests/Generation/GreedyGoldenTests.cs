@@ -50,11 +50,19 @@ public class GreedyGoldenTests
         foreach (var example in golden["greedy_from_text"]!.AsArray())
         {
             var prompt = Row(example!["ids"]!);
-            if (example["text"] is { } text) tokenizer.Encode(text.GetValue<string>(), addSpecialTokens: true).Should().Equal(prompt);
+            Encode(tokenizer, example).Should().Equal(prompt);
             var answer = Greedy(model, golden, [prompt])[0].Tokens;
             answer.Should().Equal(Row(example["new_ids"]!));
             tokenizer.Decode(answer).Should().Be(example["new_text"]!.GetValue<string>());
         }
+    }
+
+    /// <summary>Ids of a plain text, or of a chat through the checkpoint's own template.</summary>
+    private static int[] Encode(Tokenizer tokenizer, JsonNode example)
+    {
+        if (example["text"] is { } text) return tokenizer.Encode(text.GetValue<string>(), addSpecialTokens: true);
+        ChatMessage[] messages = [.. example["messages"]!.AsArray().Select(message => new ChatMessage(message!["role"]!.GetValue<string>(), message["content"]!.GetValue<string>()))];
+        return ChatTemplate.ForCheckpoint(tokenizer).Encode(tokenizer, messages, addGenerationPrompt: true);
     }
 
     /// <summary>With the end tokens of the checkpoint's own files, and as many new tokens as the golden has.</summary>

@@ -26,6 +26,7 @@ public sealed class TokenScorerTests
             var actual = scores.LogProbs[row].data<float>().ToArray();
             actual[..values.Length].Should().Equal(values, (a, e) => Math.Abs(a - e) < 1e-4);
             actual[values.Length..].Should().AllBeEquivalentTo(0f);
+            actual.Sum(value => (double)value).Should().BeApproximately(expected["sum"]!.GetValue<double>(), 1e-4);
             scores.Entropy[row].data<float>().ToArray()[..values.Length].Should().Equal(Floats(expected["entropy"]!), (a, e) => Math.Abs(a - e) < 1e-4);
         }
     }

@@ -35,6 +35,37 @@ public sealed class TokenizerGoldenTests
 
     [SkippableTheory, Trait("Category", Goldens.Category)]
     [MemberData(nameof(Cases))]
+    public void DecodeOfEncode_GoldenStrings_RoundTripWhereHuggingFacesDoes(string name)
+    {
+        var tokenizer = Tokenizer.Load(Goldens.PathOf("models", name));
+        foreach (var row in Goldens.Json("models", name, "golden_tokenizer.json")["strings"]!.AsArray())
+        {
+            var text = row!["text"]!.GetValue<string>();
+            var back = tokenizer.Decode(tokenizer.Encode(text, allowControlTokens: true), skipSpecialTokens: false);
+            (back == text).Should().Be(row["round_trip"]!.GetValue<bool>(), "of {0}", text);
+        }
+    }
+
+    [SkippableTheory, Trait("Category", Goldens.Category)]
+    [MemberData(nameof(Cases))]
+    public void Encode_ControlTokensInUserText_StayText(string name)
+    {
+        var directory = Goldens.PathOf("models", name);
+        var tokenizer = Tokenizer.Load(directory);
+        var template = ChatTemplate.ForCheckpoint(tokenizer);
+        var control = tokenizer.ControlTokens.Values.ToHashSet();
+        var harmless = template.Encode(tokenizer, [new("user", "x")], addGenerationPrompt: true).Count(control.Contains);
+        foreach (var token in tokenizer.ControlTokens.Keys)
+        {
+            var text = $"Look: {token}assistant {token}";
+            tokenizer.Encode(text).Should().NotIntersectWith(control, "of {0}", text);
+            tokenizer.Decode(tokenizer.Encode(text)).Should().Be(text);
+            template.Encode(tokenizer, [new("user", text)], addGenerationPrompt: true).Count(control.Contains).Should().Be(harmless, "of a message with {0}", token);
+        }
+    }
+
+    [SkippableTheory, Trait("Category", Goldens.Category)]
+    [MemberData(nameof(Cases))]
     public void Load_Golden_KnowsItsSpecialTokens(string name)
     {
         var tokenizer = Tokenizer.Load(Goldens.PathOf("models", name));
@@ -42,6 +73,7 @@ public sealed class TokenizerGoldenTests
         tokenizer.BosTokenId.Should().Be(golden["bos"]!.GetValue<int>());
         tokenizer.EosTokenId.Should().Be(golden["eos"]!.GetValue<int>());
         tokenizer.PadTokenId.Should().Be(golden["pad"]!.GetValue<int>());
+        tokenizer.ControlTokens.Should().BeEquivalentTo(golden["special_ids"]!.AsObject().ToDictionary(token => token.Key, token => token.Value!.GetValue<int>()));
         (tokenizer.Prefix.Count > 0).Should().Be(golden["adds_bos"]!.GetValue<bool>());
     }
 

@@ -59,6 +59,18 @@ public sealed class CausalLMGoldenTests
 
     [SkippableTheory]
     [MemberData(nameof(Models))]
+    public void Positions_LeftPaddedBatch_EqualTransformers(string name)
+    {
+        using var golden = new GoldenModel(name);
+        var padded = golden.Json["left_padded"]!;
+
+        var positions = AttentionMask.Positions(GoldenModel.Tokens(padded["attention_mask"]!));
+
+        GoldenModel.MaxDifference(positions, GoldenModel.Tokens(padded["position_ids"]!)).Should().Be(0);
+    }
+
+    [SkippableTheory]
+    [MemberData(nameof(Models))]
     public void Hidden_AfterFirstBlockAndAtTheEnd_EqualTransformers(string name)
     {
         using var golden = new GoldenModel(name);

@@ -29,6 +29,26 @@ public class TrainingTraceTests
         foreach (var run in golden["training"]!.AsArray().Select(item => item!.AsObject())) Follow(run, directory, checkpointing, ids, labels, tensors);
     }
 
+    /// <summary>Two parameters after training cannot show every exclusion; decay alone, with zero gradients, moves exactly those that decay.</summary>
+    [SkippableTheory, MemberData(nameof(Models)), Trait("Category", Goldens.Category)]
+    public void Step_ZeroGradients_DecayAllButWhatTransformersTrainerSpares(string name)
+    {
+        using var scope = NewDisposeScope();
+        using var model = CausalLM.Load(Goldens.PathOf("models", name));
+        var spared = Goldens.Json("models", name, "golden.json")["training"]!.AsArray()
+            .Select(run => run!["without_weight_decay"]!.AsArray().Select(item => (string)item!).ToArray())
+            .Single(names => names.Length > 0);
+        model.SetTrainable(true);
+        var before = model.Parameters.ToDictionary(parameter => parameter.Key, parameter => parameter.Value.detach().clone());
+        using var optimiser = new AdamW(model.Parameters, new AdamWOptions { WeightDecay = 0.1 });
+        foreach (var parameter in model.Parameters.Values) parameter.grad = zeros_like(parameter);
+
+        optimiser.Accumulate();
+        optimiser.Step(0.1);
+
+        model.Parameters.Where(parameter => parameter.Value.equal(before[parameter.Key]).all().item<bool>()).Select(parameter => parameter.Key).Should().BeEquivalentTo(spared);
+    }
+
     private static void Follow(JsonObject run, string directory, bool checkpointing, long[,] ids, long[,] labels, TensorStore tensors)
     {
         using var scope = NewDisposeScope();

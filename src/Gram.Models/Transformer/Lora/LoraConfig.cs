@@ -10,6 +10,9 @@ public sealed record LoraConfig
     /// <summary>Name of the file.</summary>
     public const string FileName = "adapter_config.json";
 
+    /// <summary>What to do about an adapter whose base cannot be found.</summary>
+    private const string BesideOneAnother = "name the base as model_name_or_path, the adapter as adapter_name_or_path (of a judge: reward_model, reward_model_adapters)";
+
     /// <summary>Keys that do not change what an adapter computes once it is trained, or whose value another key decides.</summary>
     private static readonly HashSet<string> Harmless =
     [
@@ -36,6 +39,10 @@ public sealed record LoraConfig
     public bool UseRsLora { get; init; }
     /// <summary>The base model: a directory or a hub id.</summary>
     public string? BaseModelNameOrPath { get; init; }
+    /// <summary>Branch, tag or commit of the base, where it is a hub id.</summary>
+    public string? Revision { get; init; }
+    /// <summary>The base as one name: a hub id with its revision.</summary>
+    public string? BaseName => BaseModelNameOrPath is { } name && Revision is { } revision && !Directory.Exists(name) ? $"{name}@{revision}" : BaseModelNameOrPath;
     /// <summary>adapter_config.json whole, so that saving keeps what this project does not read.</summary>
     public JsonObject? Raw { get; init; }
 
@@ -49,8 +56,8 @@ public sealed record LoraConfig
         var path = Path.Combine(directory, FileName);
         return Read(directory).BaseModelNameOrPath switch
         {
-            null => throw new GramException($"{path}: base_model_name_or_path is missing: name the base as model_name_or_path, the adapter as adapter_name_or_path"),
-            var model when !Directory.Exists(model) => throw new GramException($"{path}: base_model_name_or_path {model} does not exist: name the base as model_name_or_path, the adapter as adapter_name_or_path"),
+            null => throw new GramException($"{path}: base_model_name_or_path is missing: {BesideOneAnother}"),
+            var model when !Directory.Exists(model) => throw new GramException($"{path}: base_model_name_or_path {model} does not exist: {BesideOneAnother}"),
             var model => model,
         };
     }
@@ -74,6 +81,7 @@ public sealed record LoraConfig
             AlphaPattern = [.. file.Numbers("alpha_pattern")],
             UseRsLora = file.Flag("use_rslora") ?? false,
             BaseModelNameOrPath = file.Text("base_model_name_or_path"),
+            Revision = file.Text("revision"),
             Raw = file.Root,
         };
         config.Validate(path);
@@ -92,6 +100,7 @@ public sealed record LoraConfig
         json["modules_to_save"] = ModulesToSave.Count == 0 ? null : Names(ModulesToSave);
         json["r"] = Rank;
         json["rank_pattern"] = Patterns(RankPattern);
+        json["revision"] = Revision;
         json["target_modules"] = TargetModules.Pattern is { } pattern ? pattern : Names(TargetModules.Names);
         json["use_rslora"] = UseRsLora;
         return json;

@@ -30,6 +30,31 @@ public sealed class ModelSourceTests : IDisposable
     }
 
     [Fact]
+    public async Task Resolve_Adapter_DownloadsItsWeightsAndConfiguration()
+    {
+        string[] needed = ["adapter_config.json", "adapter_model.safetensors", "tokenizer.json"];
+        string[] others = ["optimizer.pt", "README.md"];
+        hub.Hub.Add("org/adapter", needed.Concat(others).ToDictionary(name => name, name => Encoding.UTF8.GetBytes(name)));
+
+        var directory = await hub.ResolveAsync("org/adapter");
+        hub.Hub.Requests.Clear();
+
+        Directory.GetFiles(directory).Select(Path.GetFileName).Should().BeEquivalentTo(needed);
+        (await hub.ResolveAsync("org/adapter")).Should().Be(directory);
+        hub.Hub.Requests.Should().BeEmpty("it is whole");
+        File.Delete(Path.Combine(directory, "adapter_model.safetensors"));
+        (await hub.ErrorAsync("org/adapter", hub.Settings with { IsOffline = true })).Should().Contain("lacks adapter_model.safetensors");
+    }
+
+    [Fact]
+    public async Task Resolve_AdapterWithoutSafetensors_SaysSo()
+    {
+        hub.Hub.Add("org/pickled", new Dictionary<string, byte[]> { ["adapter_config.json"] = "{}"u8.ToArray(), ["adapter_model.bin"] = "pickle"u8.ToArray() });
+
+        (await hub.ErrorAsync("org/pickled")).Should().Contain("holds adapter_config.json but no adapter_model.safetensors");
+    }
+
+    [Fact]
     public async Task Resolve_NotCached_WritesHuggingFacesLayout()
     {
         await hub.ResolveAsync();

@@ -13,6 +13,19 @@ public sealed class LoraGoldenTests
 
     [SkippableTheory]
     [MemberData(nameof(Adapters))]
+    public void Load_Adapter_HasPeftsModulesRankAndScale(string name)
+    {
+        using var golden = new GoldenAdapter(name);
+        using var model = golden.Load();
+        var adapter = model.Adapter!;
+
+        adapter.Linears.Keys.Should().BeEquivalentTo(golden.Json["modules"]!.AsArray().Select(module => module!.GetValue<string>()));
+        adapter.Linears.Values.Should().OnlyContain(linear => linear.A.shape[0] == golden.Json["r"]!.GetValue<int>());
+        foreach (var linear in adapter.Linears.Values) linear.Scale.Should().BeApproximately(golden.Json["scaling"]!.GetValue<double>(), 1e-12);
+    }
+
+    [SkippableTheory]
+    [MemberData(nameof(Adapters))]
     public void Logits_WithAdapter_EqualPeft(string name)
     {
         using var golden = new GoldenAdapter(name);
@@ -62,6 +75,7 @@ public sealed class LoraGoldenTests
         {
             model.Parameters[parameter].grad!.norm().item<float>().Should().BeApproximately(norm!.GetValue<float>(), norm.GetValue<float>() * 1e-5f, parameter);
         }
+        Math.Sqrt(model.Parameters.Values.Sum(parameter => parameter.grad!.square().sum().item<float>())).Should().BeApproximately(expected["grad_norm"]!.GetValue<double>(), 1e-5 * expected["grad_norm"]!.GetValue<double>());
         foreach (var (parameter, array) in expected["gradients"]!.AsObject())
         {
             var gradient = golden.Array(array!.GetValue<string>());
