@@ -98,7 +98,7 @@ public sealed record PpoOptions : IValidatableObject
     public int GradientAccumulationSteps { get; init; } = 1;
 
     /// <summary>Whether activations are computed again instead of kept.</summary>
-    [ConfigurationKeyName("gradient_checkpointing"), Description("computes a block's activations again in the backward instead of keeping them: the same numbers in a fraction of the memory, for about a third more time")]
+    [ConfigurationKeyName("gradient_checkpointing"), Description("computes a block's activations again in the backward instead of keeping them: the same numbers in a fraction of the memory, for about a quarter more time")]
     public bool GradientCheckpointing { get; init; }
 
     /// <summary>Mini-batches of one rollout.</summary>

@@ -141,6 +141,19 @@ public sealed class PpoRunTests
     }
 
     [Fact]
+    public async Task Run_WithGradientCheckpointing_GivesTheSameWeights()
+    {
+        using var test = new TestRun();
+
+        var plain = await test.Run(test.Options("plain") with { LearningRate = 1e-3 }, evaluates: false).RunAsync();
+        var checkpointed = await test.Run(test.Options("checkpointed") with { LearningRate = 1e-3, GradientCheckpointing = true }, evaluates: false).RunAsync();
+
+        Weights(checkpointed.Model).Should().Equal(Weights(plain.Model));
+
+        static byte[] Weights(string model) => File.ReadAllBytes(Path.Combine(model, "model.safetensors"));
+    }
+
+    [Fact]
     public async Task Run_WarmUp_ItsFirstStepChangesNothing()
     {
         using var test = new TestRun();

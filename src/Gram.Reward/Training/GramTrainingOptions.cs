@@ -141,7 +141,7 @@ public sealed record GramTrainingOptions
     public bool Bf16 { get; init; }
 
     /// <summary>Whether activations are computed again instead of kept.</summary>
-    [ConfigurationKeyName("gradient_checkpointing"), Description("computes a block's activations again in the backward instead of keeping them: the same numbers in a fraction of the memory, for about a third more time")]
+    [ConfigurationKeyName("gradient_checkpointing"), Description("computes a block's activations again in the backward instead of keeping them: the same numbers in a fraction of the memory, for about a quarter more time")]
     public bool GradientCheckpointing { get; init; }
 
     /// <summary>AdamW's first decay.</summary>

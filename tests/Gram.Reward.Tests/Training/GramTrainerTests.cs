@@ -60,6 +60,19 @@ public sealed class GramTrainerTests : IDisposable
         result.Evaluation.Loss.Should().BeLessThan(Losses().First());
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Run_WithGradientCheckpointing_GivesTheSameWeights(bool stage2)
+    {
+        var options = Stage2("plain") with { GramLoss = stage2, Template = stage2 ? "none" : "chatml", MaxSteps = 3, LearningRate = 5e-3 };
+        var plain = await Run(options);
+
+        var checkpointed = await Run(options with { OutputDir = directory.File("checkpointed"), GradientCheckpointing = true });
+
+        File.ReadAllBytes(Path.Combine(checkpointed.Model, "model.safetensors")).Should().Equal(File.ReadAllBytes(Path.Combine(plain.Model, "model.safetensors")));
+    }
+
     [Fact]
     public async Task Run_WarmUp_StartsAtRateZeroAndFollowsTheSchedule()
     {
