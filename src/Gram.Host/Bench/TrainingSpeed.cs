@@ -59,7 +59,8 @@ internal static class TrainingSpeed
         using var optimizer = new AdamW(model.Parameters, new AdamWOptions { MaxGradNorm = 0 });
         var seconds = subject.Best(5, () =>
         {
-            foreach (var parameter in model.Parameters.Values) parameter.grad = ones_like(parameter) * 1e-3;
+            using var step = NewDisposeScope();
+            foreach (var parameter in model.Parameters.Values) parameter.grad = full_like(parameter, 1e-3);
             optimizer.Accumulate();
             return BenchSubject.Seconds(model.Device, () => optimizer.Step(0));
         });
