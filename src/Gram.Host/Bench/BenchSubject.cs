@@ -9,7 +9,7 @@ namespace Gram.Host.Bench;
 /// <summary>What a figure is measured on.</summary>
 /// <param name="Model">The model, in the figure's dtype.</param>
 /// <param name="Directory">Its Hugging Face directory.</param>
-/// <param name="Best">Seconds of the fastest of some runs, after one that warms caches, packed weights and the allocator.</param>
+/// <param name="Best">Seconds of the fastest of some runs, after one that warms caches, kernels and the allocator.</param>
 internal sealed record BenchSubject(CausalLM Model, string Directory, Func<int, Func<double>, double> Best)
 {
     /// <summary>Seconds of the fastest of some runs of an action.</summary>

@@ -29,7 +29,10 @@ internal sealed unsafe partial class HugePages : IDisposable
     /// <summary>Room for tensors of these sizes. To be disposed by who fills it; the tensors keep it.</summary>
     public static HugePages For(IEnumerable<(long Elements, ScalarType DType)> tensors) => new(tensors.Sum(tensor => Rounded(tensor.Elements * tensor.DType.ElementSize())));
 
-    /// <summary>Moves weights on the CPU here, in place: all tensors over their storage change with them. Those here already, and few small ones, stay where they are.</summary>
+    /// <summary>
+    /// Moves weights on the CPU into such memory, in place: the tensors stay the same, with their gradients; other tensors over the
+    /// memory that they leave keep that. Those moved before, and few small ones, stay where they are. Not between a forward and its backward.
+    /// </summary>
     public static void Take(IEnumerable<Tensor> weights)
     {
         using var noGrad = no_grad();

@@ -17,7 +17,7 @@ public sealed class RolloutStage(CausalLM policy, Generator generator, PpoOption
     {
         var greedy = options.Reference == Reference.Greedy;
         var groups = generator.Generate([.. batch.Prompts.Select(prompt => prompt.Tokens)], options.Sampling, greedy, options.NumSamples, random, options.PerDeviceEvalBatchSize, withLogProbs: true, cancellationToken: cancellationToken);
-        // Packed copies of the weights serve decoding only, and the update outdates them: their memory is better used until then.
+        // What the kernel copied of the weights (norms, biases) and its own memory serve decoding only, and the update outdates them.
         policy.WeightsChanged();
         var rows = batch.Prompts
             .Zip(groups, (prompt, group) => group.Samples.Select(sample => new RolloutRow(prompt, sample, group.Greedy)))

@@ -38,7 +38,7 @@ internal sealed class GramEvaluator(CausalLM model, Tokenizer tokenizer, Example
         if (pairs.Count == 0) return [];
         using var judge = new GramJudge(model, tokenizer, examples.Judge);
         var scores = await judge.ScoreAsync(pairs, cancellationToken);
-        model.WeightsChanged(); // training has no use for packed copies
+        model.WeightsChanged(); // training changes them, and has no use for the memory of the kernel
         return scores;
     }
 }

@@ -101,10 +101,10 @@ public sealed class CausalLMTests
         var tokens = randint(0, model.Config.VocabSize, [4, 12]);
         using var cache = model.NewCache(4, 12);
 
-        var (plain, packed, exact) = (model.Hidden(tokens), model.Hidden(tokens, cache), wide.Hidden(tokens));
+        var (plain, cached, exact) = (model.Hidden(tokens), model.Hidden(tokens, cache), wide.Hidden(tokens));
 
         var error = (plain.to(ScalarType.Float32) - exact).abs().mean().item<float>();
-        (packed.to(ScalarType.Float32) - exact).abs().mean().item<float>().Should().BeLessThan(1.5f * error + 1e-6f);
+        (cached.to(ScalarType.Float32) - exact).abs().mean().item<float>().Should().BeLessThan(1.5f * error + 1e-6f);
     }
 
     [Fact]

@@ -42,12 +42,12 @@ public sealed class LoraMergeTests
         using var other = model.WithAdapter(TinyAdapters.Create(model, 4));
         var before = model.Weights.ToDictionary(weight => weight.Key, weight => weight.Value.clone());
         var tokens = randint(0, model.Config.VocabSize, [2, 5]);
-        var (own, apart, others) = (Logits(model), Logits(view), Logits(other)); // the base's packed copies exist now
+        var (own, apart, others) = (Logits(model), Logits(view), Logits(other)); // the kernels exist now
 
         using (view.MergeIntoBase())
         {
             using var merged = model.Clone(); // the base's weights as they are now
-            GoldenModel.MaxDifference(Logits(view), Logits(merged)).Should().Be(0, "packed and plain linears are the merged ones");
+            GoldenModel.MaxDifference(Logits(view), Logits(merged)).Should().Be(0, "cached and plain passes are the merged ones");
             GoldenModel.MaxDifference(Logits(view), apart).Should().BeGreaterThan(0).And.BeLessThan(dtype == ScalarType.Float32 ? 1e-3 : 1);
             other.Invoking(Logits).Should().Throw<InvalidOperationException>().WithMessage("another view's adapter*");
             view.Invoking(it => it.MergeIntoBase()).Should().Throw<InvalidOperationException>();

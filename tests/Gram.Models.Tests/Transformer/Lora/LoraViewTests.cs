@@ -21,7 +21,7 @@ public sealed class LoraViewTests
         var tokens = randint(0, model.Config.VocabSize, [2, 7]);
         var before = model.Weights.ToDictionary(weight => weight.Key, weight => weight.Value.clone());
 
-        var (one, two, none) = (Logits(first), Logits(second), Logits(model)); // interleaved, packed and plain
+        var (one, two, none) = (Logits(first), Logits(second), Logits(model)); // interleaved, plain and cached
         var again = Logits(first);
 
         GoldenModel.MaxDifference(one, Brute(first)).Should().BeLessThan(1e-3);
