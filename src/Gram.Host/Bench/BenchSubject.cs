@@ -9,11 +9,11 @@ namespace Gram.Host.Bench;
 /// <summary>What a figure is measured on.</summary>
 /// <param name="Model">The model, in the figure's dtype.</param>
 /// <param name="Directory">Its Hugging Face directory.</param>
-/// <param name="Best">Seconds of the fastest of some runs, after one that warms caches, kernels and the allocator.</param>
-internal sealed record BenchSubject(CausalLM Model, string Directory, Func<int, Func<double>, double> Best)
+/// <param name="Best">Seconds of the fastest of some runs, after some that warm caches, kernels and the allocator.</param>
+internal sealed record BenchSubject(CausalLM Model, string Directory, Func<Func<double>, double> Best)
 {
     /// <summary>Seconds of the fastest of some runs of an action.</summary>
-    public double BestOf(int repeats, Action action) => Best(repeats, () => Seconds(Model.Device, action));
+    public double BestOf(Action action) => Best(() => Seconds(Model.Device, action));
 
     /// <summary>Seconds of an action, with the device's queue drained.</summary>
     public static double Seconds(Device device, Action action)

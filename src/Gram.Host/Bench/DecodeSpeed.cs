@@ -15,7 +15,7 @@ internal static class DecodeSpeed
         var prompts = Enumerable.Range(0, rows).Select(row => subject.Tokens(Prompt, row)).ToArray();
         var generator = new Generator(model, endTokens: [], padToken: 0);
         Generate(4);
-        var seconds = subject.BestOf(3, () => Generate(Steps + 1)) - subject.BestOf(3, () => Generate(1));
+        var seconds = subject.BestOf(() => Generate(Steps + 1)) - subject.BestOf(() => Generate(1));
         var step = new ModelWork(model.Config).Forward(rows, rows, rows * (Prompt + Steps / 2.0));
         var (bytes, dtype) = (ModelWork.DecodeBytes(model), model.DType);
         return new Measurement(rows * Steps, "tokens/s", seconds, floors => Steps * Math.Max(bytes / (1e9 * floors.ReadGbps), step / floors.Gemm(dtype)));

@@ -20,7 +20,7 @@ internal static class JudgeSpeed
         var judge = new GramJudge(model, Tokenizer.Load(subject.Directory), GramConfig.Read(subject.Directory));
         var random = new RandomSource(11);
         AnswerPair[] pairs = [.. Enumerable.Range(0, Questions).Select(_ => new AnswerPair(Text(QuestionWords), Text(AnswerWords), Text(AnswerWords)))];
-        var seconds = subject.BestOf(3, () => judge.ScoreAsync(pairs).AsTask().GetAwaiter().GetResult());
+        var seconds = subject.BestOf(() => judge.ScoreAsync(pairs).AsTask().GetAwaiter().GetResult());
         var work = Work(model.Config, [.. pairs.SelectMany(pair => new[] { judge.PromptIds(pair.Question, pair.AnswerA, pair.AnswerB), judge.PromptIds(pair.Question, pair.AnswerB, pair.AnswerA) })]);
         return new Measurement(pairs.Length, "pairs/s", seconds, floors => work / floors.Gemm(model.DType));
 

@@ -14,7 +14,7 @@ internal static class LoadSpeed
     /// <summary>Loads a second; the floor is reading the loaded weights.</summary>
     public static Measurement Time(BenchSubject subject)
     {
-        var (seconds, bytes) = (subject.BestOf(3, () => Load(subject)), Bytes(subject.Model));
+        var (seconds, bytes) = (subject.BestOf(() => Load(subject)), Bytes(subject.Model));
         return new Measurement(1, "loads/s", seconds, floors => bytes / (1e9 * floors.ReadGbps));
     }
 

@@ -11,7 +11,7 @@ internal static class PrefillSpeed
         var model = subject.Model;
         using var noGrad = no_grad();
         using var ids = tensor(subject.Tokens(tokens, 0).Select(id => (long)id).ToArray(), [1, tokens], device: model.Device);
-        var seconds = subject.BestOf(5, () =>
+        var seconds = subject.BestOf(() =>
         {
             using var step = NewDisposeScope();
             using var cache = model.NewCache(1, tokens);

@@ -11,6 +11,7 @@ namespace Gram.Host.Bench;
 public sealed class SpeedBench(string modelDirectory, Device device, Action<string> note)
 {
     private const double FigureBudget = 60;
+    private const int Warmups = 3, Repeats = 10;
 
     private static readonly Figure[] Figures = [.. Of(ScalarType.BFloat16, "bf16"), .. Of(ScalarType.Float32, "f32")];
 
@@ -33,7 +34,7 @@ public sealed class SpeedBench(string modelDirectory, Device device, Action<stri
             foreach (var (name, _, measure) in figures)
             {
                 note($"measuring {name}");
-                var subject = new BenchSubject(model, modelDirectory, (repeats, run) => runs.Seconds(name, warmups: 1, repeats, run, cancellationToken));
+                var subject = new BenchSubject(model, modelDirectory, run => runs.Seconds(name, Warmups, Repeats, run, cancellationToken));
                 try
                 {
                     measurements.Add((name, measure(subject)));

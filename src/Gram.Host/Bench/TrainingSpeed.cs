@@ -20,7 +20,7 @@ internal static class TrainingSpeed
         var model = subject.Model;
         using var batch = Batch(subject, rows, tokens);
         var seconds = 0.0;
-        Train(model, checkpointed, () => seconds = subject.BestOf(3, () =>
+        Train(model, checkpointed, () => seconds = subject.BestOf(() =>
         {
             using var step = NewDisposeScope();
             Loss(model, batch).backward();
@@ -57,7 +57,7 @@ internal static class TrainingSpeed
         var model = subject.Model;
         using var scope = NewDisposeScope();
         using var optimizer = new AdamW(model.Parameters, new AdamWOptions { MaxGradNorm = 0 });
-        var seconds = subject.Best(5, () =>
+        var seconds = subject.Best(() =>
         {
             using var step = NewDisposeScope();
             foreach (var parameter in model.Parameters.Values) parameter.grad = full_like(parameter, 1e-3);

@@ -3,38 +3,50 @@ namespace Gram.Models.Kernels;
 /// <summary>One row and key-value head of an attention in float32: heads lie token by token, query heads of a token one after another.</summary>
 internal sealed unsafe class AttentionBuffers<T> : IDisposable where T : unmanaged
 {
+    private const int CacheLine = 16; // numbers
+
     private readonly AttentionShape shape;
     private readonly RotaryTable rotary;
     private readonly FloatBuffer memory;
-    private int row, kvHead;
+    private int row = -1, kvHead, read; // of the keys, how many were read
 
-    /// <summary>Buffers for blocks of so many queries.</summary>
-    public AttentionBuffers(AttentionShape shape, RotaryTable rotary, int queries)
+    /// <summary>Buffers for so many keys.</summary>
+    public AttentionBuffers(AttentionShape shape, RotaryTable rotary, int mostKeys)
     {
+        var queries = QueryBlock.TokensAtOnce(shape.Group) * shape.Group;
         (this.shape, this.rotary) = (shape, rotary);
-        long heads = (long)shape.Tokens * shape.HeadDim, block = (long)queries * shape.HeadDim, scores = (long)queries * shape.Tokens;
-        memory = new FloatBuffer((5 * Rounded(heads)) + (3 * Rounded(block)) + (3 * Rounded(scores)));
+        Stride = Rounded(mostKeys, Elements.MostOfAStep) + CacheLine; // a power of two would put all rows into few lines of the nearest cache
+        int heads = Rounded(mostKeys * shape.HeadDim, CacheLine), turned = Rounded(shape.HeadDim * Stride, CacheLine);
+        int block = Rounded(queries * shape.HeadDim, CacheLine), scores = queries * Stride, sums = Rounded(queries, CacheLine);
+        memory = new FloatBuffer((4L * heads) + (2L * turned) + (3L * block) + (2L * scores) + sums);
+        Scale = (float)(1 / Math.Sqrt(shape.HeadDim));
         var next = memory.Data;
         K = Next(heads);
         V = Next(heads);
         DK = Next(heads);
         DV = Next(heads);
-        Part = Next(heads);
+        KTransposed = Next(turned);
+        VTransposed = Next(turned);
         Q = Next(block);
         O = Next(block);
         DO = Next(block);
         Scores = Next(scores);
         DScores = Next(scores);
-        Transposed = Next(scores);
+        LogSums = Next(sums);
+        new Span<float>(KTransposed, 2 * turned).Clear(); // what lies between the tokens and the stride
 
-        float* Next(long length)
+        float* Next(int length)
         {
             var place = next;
-            next += Rounded(length);
+            next += length;
             return place;
         }
     }
 
+    /// <summary>Of the scores, 1 / √headDim.</summary>
+    public float Scale { get; }
+    /// <summary>Distance of two rows of [..., tokens]: the tokens, rounded up to whole steps of vectors.</summary>
+    public int Stride { get; }
     /// <summary>[tokens, headDim] rotated keys.</summary>
     public float* K { get; }
     /// <summary>[tokens, headDim] values.</summary>
@@ -43,8 +55,10 @@ internal sealed unsafe class AttentionBuffers<T> : IDisposable where T : unmanag
     public float* DK { get; }
     /// <summary>[tokens, headDim] gradient of the values.</summary>
     public float* DV { get; }
-    /// <summary>[tokens, headDim] what a block adds to one of them.</summary>
-    public float* Part { get; }
+    /// <summary>[headDim, tokens] rotated keys.</summary>
+    public float* KTransposed { get; }
+    /// <summary>[headDim, tokens] values.</summary>
+    public float* VTransposed { get; }
     /// <summary>[queries, headDim] rotated queries, then what they attended to.</summary>
     public float* Q { get; }
     /// <summary>[queries, headDim] results, then the queries' gradient.</summary>
@@ -55,11 +69,15 @@ internal sealed unsafe class AttentionBuffers<T> : IDisposable where T : unmanag
     public float* Scores { get; }
     /// <summary>[queries, tokens] their gradient.</summary>
     public float* DScores { get; }
-    /// <summary>[tokens, queries] one of the two, transposed.</summary>
-    public float* Transposed { get; }
+    /// <summary>[queries] logarithms of the softmaxes' sums.</summary>
+    public float* LogSums { get; }
 
     /// <summary>Which part of the tensors is meant from now on.</summary>
-    public void Begin(int ofRow, int ofKvHead) => (row, kvHead) = (ofRow, ofKvHead);
+    public void Begin(int ofRow, int ofKvHead)
+    {
+        if ((row, kvHead) == (ofRow, ofKvHead)) return;
+        (row, kvHead, read) = (ofRow, ofKvHead, 0);
+    }
 
     /// <summary>Reads the keys, rotated, and the values.</summary>
     public void Read(T* k, T* v)
@@ -71,15 +89,39 @@ internal sealed unsafe class AttentionBuffers<T> : IDisposable where T : unmanag
             RowKernels.Rotate(key, rotary.Cos(token), rotary.Sin(token), shape.HeadDim / 2);
             RowKernels.Widen(v + KeyAt(token), V + ((long)token * shape.HeadDim), shape.HeadDim);
         }
+        RowKernels.Transpose(K, shape.Tokens, shape.HeadDim, KTransposed, Stride);
     }
 
-    /// <summary>Reads a block's queries, rotated.</summary>
-    public QueryBlock Queries(T* q, int first, int tokens)
+    /// <summary>Reads keys, which are rotated, and values of a cache, as far as it has not yet done so since <see cref="Begin"/>.</summary>
+    /// <param name="k">[keys, headDim].</param>
+    /// <param name="v">[keys, headDim].</param>
+    /// <param name="keys">How many are needed.</param>
+    public void ReadCached(T* k, T* v, int keys)
+    {
+        if (keys <= read) return;
+        var (from, count) = ((long)read * shape.HeadDim, keys - read);
+        RowKernels.Widen(k + from, K + from, count * shape.HeadDim);
+        RowKernels.Widen(v + from, V + from, count * shape.HeadDim);
+        RowKernels.Transpose(K + from, count, shape.HeadDim, KTransposed + read, Stride);
+        read = keys;
+    }
+
+    /// <summary>Writes a token's key, rotated to a place, and value to [headDim] each.</summary>
+    public void Store(T* k, T* v, int token, int place, T* key, T* value)
+    {
+        RowKernels.Widen(k + KeyAt(token), Q, shape.HeadDim);
+        RowKernels.Rotate(Q, rotary.Cos(place), rotary.Sin(place), shape.HeadDim / 2);
+        RowKernels.Narrow(Q, key, shape.HeadDim);
+        new ReadOnlySpan<T>(v + KeyAt(token), shape.HeadDim).CopyTo(new Span<T>(value, shape.HeadDim));
+    }
+
+    /// <summary>Reads a block's queries, rotated; before the first token of the tensors there were <paramref name="past"/> others.</summary>
+    public QueryBlock Queries(T* q, int first, int tokens, int past = 0)
     {
         var count = Math.Min(tokens, shape.Tokens - first) * shape.Group;
         Heads(q, Q, first, count);
-        for (var i = 0; i < count; i++) RowKernels.Rotate(Q + ((long)i * shape.HeadDim), rotary.Cos(first + (i / shape.Group)), rotary.Sin(first + (i / shape.Group)), shape.HeadDim / 2);
-        return new(first, count, shape.Group);
+        for (var i = 0; i < count; i++) RowKernels.Rotate(Q + ((long)i * shape.HeadDim), rotary.Cos(past + first + (i / shape.Group)), rotary.Sin(past + first + (i / shape.Group)), shape.HeadDim / 2);
+        return new(past + first, count, shape.Group);
     }
 
     /// <summary>Reads heads of a block from [rows, tokens, heads · headDim].</summary>
@@ -112,6 +154,34 @@ internal sealed unsafe class AttentionBuffers<T> : IDisposable where T : unmanag
         }
     }
 
+    /// <summary>Q = softmax(Q · Kᵀ / √headDim) · V for a block, causal.</summary>
+    public void Attend(QueryBlock block)
+    {
+        Multiply(block, Q, KTransposed, Scores);
+        for (var i = 0; i < block.Count; i++)
+        {
+            // Whole vectors, and what lies past the query's own keys weighs nothing.
+            var (scores, seen) = ((nint)(Scores + ((long)i * Stride)), block.Seen(i));
+            var whole = Rounded(seen, CacheLine);
+            new Span<float>((float*)scores + seen, whole - seen).Fill(float.NegativeInfinity);
+            LogSums[i] = SoftmaxKernels.Softmax((float*)scores, whole, Scale);
+            if (whole < block.Keys) new Span<float>((float*)scores + whole, block.Keys - whole).Clear();
+        }
+        Sum(block, Scores, V, Q);
+    }
+
+    /// <summary>scores[i, j] = x[i, :] · keys[:, j] of a block, j up to the next whole step of vectors.</summary>
+    public void Multiply(QueryBlock block, float* x, float* keys, float* scores) =>
+        WeightedSums.Of(new(x, shape.HeadDim, 1), block.Count, keys, Stride, shape.HeadDim, scores, Stride, Rounded(block.Keys, Elements.MostOfAStep));
+
+    /// <summary>y[i, :] = Σ_j weights[i, j] · rows[j, :] of a block.</summary>
+    public void Sum(QueryBlock block, float* weights, float* rows, float* y) =>
+        WeightedSums.Of(new(weights, Stride, 1), block.Count, rows, shape.HeadDim, block.Keys, y, shape.HeadDim, shape.HeadDim);
+
+    /// <summary>sums[j, :] += Σ_i weights[i, j] · rows[i, :] of a block.</summary>
+    public void AddTransposed(QueryBlock block, float* weights, float* rows, float* sums) =>
+        WeightedSums.Of(new(weights, 1, Stride), block.Keys, rows, shape.HeadDim, block.Count, sums, shape.HeadDim, shape.HeadDim, add: true);
+
     /// <summary>Place of a query's logSum in [rows, heads, tokens].</summary>
     public long LogSum(int first, int query) => ((((long)row * shape.Heads) + (kvHead * shape.Group) + (query % shape.Group)) * shape.Tokens) + first + (query / shape.Group);
 
@@ -122,5 +192,5 @@ internal sealed unsafe class AttentionBuffers<T> : IDisposable where T : unmanag
 
     private long KeyAt(int token) => (((long)row * shape.Tokens) + token) * shape.KeyWidth + ((long)kvHead * shape.HeadDim);
 
-    private static long Rounded(long length) => (length + 15) / 16 * 16;
+    private static int Rounded(int length, int step) => (length + step - 1) / step * step;
 }

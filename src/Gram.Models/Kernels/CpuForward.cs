@@ -221,10 +221,10 @@ internal sealed unsafe class CpuForward : IDisposable
             {
                 var scores = At(own.Scores, query, stride);
                 var length = placeOf[first + (query / group)] + 1;
-                RowKernels.Softmax(scores, length, scale);
+                SoftmaxKernels.Softmax(scores, length, scale);
                 new Span<float>(scores + length, longest - length).Clear();
             }
-            RowKernels.WeightedSums(own.Scores, stride, queries, Past<T>(values[layer], row, kvHead), longest, own.Queries, headDim);
+            WeightedSums.Of(new(own.Scores, stride, 1), queries, Past<T>(values[layer], row, kvHead), headDim, longest, own.Queries, headDim, headDim);
             for (var token = 0; token < tokensOfRun; token++)
                 Copy(own.Queries + ((long)token * group * headDim), At(memory!.Attended, first + token, heads * headDim) + ((long)kvHead * group * headDim), group * headDim);
         }
@@ -247,7 +247,7 @@ internal sealed unsafe class CpuForward : IDisposable
             var width = to - from;
             Product<T>(weights.Gate, from, to, x, memory!.Inner + from, inner, own, 0);
             Product<T>(weights.Up, from, to, x, own.Up, width, own, 1);
-            for (var token = 0; token < count; token++) RowKernels.SiluTimes(At(memory.Inner, token, inner) + from, At(own.Up, token, width), width);
+            for (var token = 0; token < count; token++) GateKernels.Forward(At(memory.Inner, token, inner) + from, At(own.Up, token, width), At(memory.Inner, token, inner) + from, width);
         }
     }
 

@@ -50,25 +50,6 @@ internal static unsafe class DotProducts
         return to;
     }
 
-    /// <summary>Two vectors of T in the order of <see cref="Arrange"/>.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static (V First, V Second) Load<L, V, T>(T* values) where L : ILanes<V> where V : unmanaged where T : unmanaged =>
-        typeof(T) == typeof(float) ? (L.Load((float*)values), L.Load((float*)values + L.Count)) : L.LoadEvenOdd((ushort*)values);
-
-    /// <summary>One element as float32.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static float ToSingle<T>(T value) where T : unmanaged =>
-        typeof(T) == typeof(float) ? Unsafe.BitCast<T, float>(value) : BitConverter.UInt32BitsToSingle((uint)Unsafe.BitCast<T, ushort>(value) << 16);
-
-    /// <summary>One float32 as T: to the nearest, ties to even.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static T FromSingle<T>(float value) where T : unmanaged
-    {
-        if (typeof(T) == typeof(float)) return Unsafe.BitCast<float, T>(value);
-        var bits = BitConverter.SingleToUInt32Bits(value);
-        return Unsafe.BitCast<ushort, T>((ushort)((bits + 0x7FFF + (bits >> 16 & 1)) >> 16));
-    }
-
     private static void SplitRow<L, V>(float* from, float* to, int width) where L : ILanes<V> where V : unmanaged
     {
         var k = 0;
@@ -131,7 +112,7 @@ internal static unsafe class DotProducts
         {
             Prefetch((byte*)(a + k) + Ahead);
             if (2 * L.Count * sizeof(T) > CacheLine) Prefetch((byte*)(a + k) + Ahead + CacheLine);
-            var (first, second) = Load<L, V, T>(a + k);
+            var (first, second) = Elements.Load<L, V, T>(a + k);
             sum = L.MultiplyAdd(second, L.Load(b + k + L.Count), L.MultiplyAdd(first, L.Load(b + k), sum));
         }
         return sum;
@@ -148,10 +129,10 @@ internal static unsafe class DotProducts
         var k = 0;
         for (; k + (2 * L.Count) <= width; k += 2 * L.Count)
         {
-            var (p0, q0) = Load<L, V, T>(w0 + k);
-            var (p1, q1) = Load<L, V, T>(w1 + k);
-            var (p2, q2) = Load<L, V, T>(w2 + k);
-            var (p3, q3) = Load<L, V, T>(w3 + k);
+            var (p0, q0) = Elements.Load<L, V, T>(w0 + k);
+            var (p1, q1) = Elements.Load<L, V, T>(w1 + k);
+            var (p2, q2) = Elements.Load<L, V, T>(w2 + k);
+            var (p3, q3) = Elements.Load<L, V, T>(w3 + k);
             var v = L.Load(xa + k);
             (a0, a1, a2, a3) = (L.MultiplyAdd(p0, v, a0), L.MultiplyAdd(p1, v, a1), L.MultiplyAdd(p2, v, a2), L.MultiplyAdd(p3, v, a3));
             v = L.Load(xb + k);
@@ -193,7 +174,7 @@ internal static unsafe class DotProducts
 
     private static float Rest<T>(float total, T* weight, float* x, int k, int width) where T : unmanaged
     {
-        for (; k < width; k++) total = MathF.FusedMultiplyAdd(ToSingle(weight[k]), x[k], total);
+        for (; k < width; k++) total = MathF.FusedMultiplyAdd(Elements.ToSingle(weight[k]), x[k], total);
         return total;
     }
 

@@ -15,16 +15,36 @@ internal unsafe interface ILanes<V> where V : unmanaged
     static abstract V All(float value);
     /// <summary>Stores Count numbers.</summary>
     static abstract void Store(V vector, float* values);
-    /// <summary>a · b + c.</summary>
+    /// <summary>a + b.</summary>
+    static abstract V Add(V a, V b);
+    /// <summary>a · b.</summary>
+    static abstract V Multiply(V a, V b);
+    /// <summary>a / b.</summary>
+    static abstract V Divide(V a, V b);
+    /// <summary>a · b + c, rounded once.</summary>
     static abstract V MultiplyAdd(V a, V b, V c);
+    /// <summary>The larger of each two; b where one is no number.</summary>
+    static abstract V Max(V a, V b);
+    /// <summary>The smaller of each two; b where one is no number.</summary>
+    static abstract V Min(V a, V b);
+    /// <summary>The nearest whole numbers, ties to even.</summary>
+    static abstract V Round(V vector);
+    /// <summary>x · 2^n of whole numbers n from −254 to 254.</summary>
+    static abstract V Scale(V x, V n);
+    /// <summary>The nearest bfloat16 numbers, ties to even, as float32.</summary>
+    static abstract V ToBFloat16(V vector);
     /// <summary>2 · Count bfloat16 numbers: those in even places, and those in odd ones.</summary>
     static abstract (V Even, V Odd) LoadEvenOdd(ushort* values);
+    /// <summary>Stores 2 · Count bfloat16 numbers, rounded to the nearest.</summary>
+    static abstract void StoreEvenOdd(V even, V odd, ushort* values);
     /// <summary>Two consecutive vectors to the numbers in their even places, and those in odd ones.</summary>
     static abstract (V Even, V Odd) Split(V first, V second);
     /// <summary>The other way round.</summary>
     static abstract (V First, V Second) Merge(V even, V odd);
     /// <summary>Sum of the numbers.</summary>
     static abstract float Sum(V vector);
+    /// <summary>The largest number.</summary>
+    static abstract float Max(V vector);
     /// <summary>Half as many sums of two, half a vector apart.</summary>
     static abstract Vector256<float> Halve(V vector);
 }
@@ -40,13 +60,41 @@ internal readonly unsafe struct Lanes16 : ILanes<Vector512<float>>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(Vector512<float> vector, float* values) => vector.Store(values);
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> Add(Vector512<float> a, Vector512<float> b) => a + b;
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> Multiply(Vector512<float> a, Vector512<float> b) => a * b;
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> Divide(Vector512<float> a, Vector512<float> b) => a / b;
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> MultiplyAdd(Vector512<float> a, Vector512<float> b, Vector512<float> c) => Vector512.FusedMultiplyAdd(a, b, c);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> Max(Vector512<float> a, Vector512<float> b) => Vector512.MaxNative(a, b);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> Min(Vector512<float> a, Vector512<float> b) => Vector512.MinNative(a, b);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> Round(Vector512<float> vector) => Vector512.Round(vector);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> Scale(Vector512<float> x, Vector512<float> n)
+    {
+        // In two steps: 2^n itself may be no normal number where the result is one.
+        var (whole, bias) = (Vector512.ConvertToInt32Native(n), Vector512.Create(127));
+        var half = whole >> 1;
+        return x * (half + bias << 23).AsSingle() * (whole - half + bias << 23).AsSingle();
+    }
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> ToBFloat16(Vector512<float> vector)
+    {
+        var bits = vector.AsUInt32();
+        return (bits + Vector512.Create(0x7FFFu) + (bits >> 16 & Vector512<uint>.One) & Vector512.Create(0xFFFF0000u)).AsSingle();
+    }
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static (Vector512<float> Even, Vector512<float> Odd) LoadEvenOdd(ushort* values)
     {
         var both = Vector512.Load((uint*)values);
         return ((both << 16).AsSingle(), (both & Vector512.Create(0xFFFF0000u)).AsSingle());
     }
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreEvenOdd(Vector512<float> even, Vector512<float> odd, ushort* values) => (ToBFloat16(even).AsUInt32() >> 16 | ToBFloat16(odd).AsUInt32()).Store((uint*)values);
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static (Vector512<float> Even, Vector512<float> Odd) Split(Vector512<float> first, Vector512<float> second)
     {
@@ -63,6 +111,8 @@ internal readonly unsafe struct Lanes16 : ILanes<Vector512<float>>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Sum(Vector512<float> vector) => Vector512.Sum(vector);
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Max(Vector512<float> vector) => Lanes8.Max(Vector256.Max(vector.GetLower(), vector.GetUpper()));
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> Halve(Vector512<float> vector) => vector.GetLower() + vector.GetUpper();
 }
 
@@ -77,13 +127,41 @@ internal readonly unsafe struct Lanes8 : ILanes<Vector256<float>>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(Vector256<float> vector, float* values) => vector.Store(values);
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Add(Vector256<float> a, Vector256<float> b) => a + b;
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Multiply(Vector256<float> a, Vector256<float> b) => a * b;
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Divide(Vector256<float> a, Vector256<float> b) => a / b;
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> MultiplyAdd(Vector256<float> a, Vector256<float> b, Vector256<float> c) => Vector256.FusedMultiplyAdd(a, b, c);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Max(Vector256<float> a, Vector256<float> b) => Vector256.MaxNative(a, b);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Min(Vector256<float> a, Vector256<float> b) => Vector256.MinNative(a, b);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Round(Vector256<float> vector) => Vector256.Round(vector);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Scale(Vector256<float> x, Vector256<float> n)
+    {
+        // In two steps: 2^n itself may be no normal number where the result is one.
+        var (whole, bias) = (Vector256.ConvertToInt32Native(n), Vector256.Create(127));
+        var half = whole >> 1;
+        return x * (half + bias << 23).AsSingle() * (whole - half + bias << 23).AsSingle();
+    }
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> ToBFloat16(Vector256<float> vector)
+    {
+        var bits = vector.AsUInt32();
+        return (bits + Vector256.Create(0x7FFFu) + (bits >> 16 & Vector256<uint>.One) & Vector256.Create(0xFFFF0000u)).AsSingle();
+    }
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static (Vector256<float> Even, Vector256<float> Odd) LoadEvenOdd(ushort* values)
     {
         var both = Vector256.Load((uint*)values);
         return ((both << 16).AsSingle(), (both & Vector256.Create(0xFFFF0000u)).AsSingle());
     }
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreEvenOdd(Vector256<float> even, Vector256<float> odd, ushort* values) => (ToBFloat16(even).AsUInt32() >> 16 | ToBFloat16(odd).AsUInt32()).Store((uint*)values);
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static (Vector256<float> Even, Vector256<float> Odd) Split(Vector256<float> first, Vector256<float> second)
     {
@@ -99,6 +177,13 @@ internal readonly unsafe struct Lanes8 : ILanes<Vector256<float>>
     }
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Sum(Vector256<float> vector) => Vector256.Sum(vector);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Max(Vector256<float> vector)
+    {
+        var half = Vector128.Max(vector.GetLower(), vector.GetUpper());
+        half = Vector128.Max(half, Vector128.Shuffle(half, Vector128.Create(2, 3, 0, 1)));
+        return MathF.Max(half[0], half[1]);
+    }
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> Halve(Vector256<float> vector) => vector;
 }

@@ -51,19 +51,6 @@ internal static unsafe class RowKernels
         for (; i < half; i++) (head[i], other[i]) = ((head[i] * cos[i]) + (other[i] * sin[i]), (other[i] * cos[i]) - (head[i] * sin[i]));
     }
 
-    /// <summary>gate = silu(gate) · up, silu(z) = z / (1 + e^−z).</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void SiluTimes(float* gate, float* up, int count)
-    {
-        var i = 0;
-        for (; i + Lanes <= count; i += Lanes)
-        {
-            var z = Vector256.Load(gate + i);
-            (z / (Vector256<float>.One + Vector256.Exp(-z)) * Vector256.Load(up + i)).Store(gate + i);
-        }
-        for (; i < count; i++) gate[i] = gate[i] / (1 + MathF.Exp(-gate[i])) * up[i];
-    }
-
     /// <summary>x = x + y.</summary>
     public static void Add(float* x, float* y, int count)
     {
@@ -73,12 +60,12 @@ internal static unsafe class RowKernels
     }
 
     /// <summary>to[j, i] = from[i, j].</summary>
-    /// <param name="from">[rows, columns], <paramref name="stride"/> apart.</param>
+    /// <param name="from">[rows, columns].</param>
     /// <param name="rows">Rows.</param>
     /// <param name="columns">Columns.</param>
-    /// <param name="stride">Distance of two rows.</param>
-    /// <param name="to">[columns, rows].</param>
-    public static void Transpose(float* from, int rows, int columns, int stride, float* to)
+    /// <param name="to">[columns, rows], <paramref name="stride"/> apart.</param>
+    /// <param name="stride">Distance of two of its rows.</param>
+    public static void Transpose(float* from, int rows, int columns, float* to, int stride)
     {
         const int Block = 16; // its lines stay in the cache
         for (var first = 0; first < rows; first += Block)
@@ -86,8 +73,8 @@ internal static unsafe class RowKernels
             var end = Math.Min(rows, first + Block);
             for (var j = 0; j < columns; j++)
             {
-                var target = to + ((long)j * rows);
-                for (var i = first; i < end; i++) target[i] = from[((long)i * stride) + j];
+                var target = to + ((long)j * stride);
+                for (var i = first; i < end; i++) target[i] = from[((long)i * columns) + j];
             }
         }
     }
@@ -108,7 +95,7 @@ internal static unsafe class RowKernels
             (low << 16).AsSingle().Store(to + i);
             (high << 16).AsSingle().Store(to + i + Lanes);
         }
-        for (; i < count; i++) to[i] = DotProducts.ToSingle(from[i]);
+        for (; i < count; i++) to[i] = Elements.ToSingle(from[i]);
     }
 
     /// <summary>Stores float32 numbers as T.</summary>
@@ -121,7 +108,7 @@ internal static unsafe class RowKernels
         }
         var i = 0;
         for (; i + (2 * Lanes) <= count; i += 2 * Lanes) Vector256.Narrow(UpperHalf(Vector256.Load(from + i)), UpperHalf(Vector256.Load(from + i + Lanes))).Store((ushort*)to + i);
-        for (; i < count; i++) to[i] = DotProducts.FromSingle<T>(from[i]);
+        for (; i < count; i++) to[i] = Elements.FromSingle<T>(from[i]);
     }
 
     // bfloat16 to the nearest, ties to even.
@@ -130,135 +117,5 @@ internal static unsafe class RowKernels
     {
         var bits = values.AsUInt32();
         return bits + Vector256.Create(0x7FFFu) + (bits >> 16 & Vector256<uint>.One) >> 16;
-    }
-
-    /// <summary>scores = softmax(scale · scores), in place; scale is positive. Returns log Σ exp(scale · scores).</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static float Softmax(float* scores, int count, float scale)
-    {
-        var (largest, i) = (float.NegativeInfinity, 0);
-        var most = Vector256.Create(largest);
-        for (; i + Lanes <= count; i += Lanes) most = Vector256.Max(most, Vector256.Load(scores + i));
-        for (var lane = 0; lane < Lanes; lane++) largest = MathF.Max(largest, most[lane]);
-        for (; i < count; i++) largest = MathF.Max(largest, scores[i]);
-        Vector256<float> sums = default;
-        i = 0;
-        for (; i + Lanes <= count; i += Lanes)
-        {
-            var e = Vector256.Exp((Vector256.Load(scores + i) - Vector256.Create(largest)) * scale);
-            e.Store(scores + i);
-            sums += e;
-        }
-        var sum = Vector256.Sum(sums);
-        for (; i < count; i++) sum += scores[i] = MathF.Exp((scores[i] - largest) * scale);
-        var factor = 1 / sum;
-        for (i = 0; i + Lanes <= count; i += Lanes) (Vector256.Load(scores + i) * factor).Store(scores + i);
-        for (; i < count; i++) scores[i] *= factor;
-        return (largest * scale) + MathF.Log(sum);
-    }
-
-    /// <summary>scores = P = exp(scale · scores − logSum), and dScores = scale · P ∘ (dScores − dot): the gradient of the scores before scaling, from that of P.</summary>
-    /// <param name="scores">[keys]; those from <paramref name="seen"/> on become 0.</param>
-    /// <param name="dScores">[keys]; likewise.</param>
-    /// <param name="seen">Keys that the query sees.</param>
-    /// <param name="keys">Keys of the block.</param>
-    /// <param name="scale">Of the scores.</param>
-    /// <param name="logSum">What <see cref="Softmax"/> returned.</param>
-    /// <param name="dot">Σ of result · gradient of the result.</param>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void SoftmaxBackward(float* scores, float* dScores, int seen, int keys, float scale, float logSum, float dot)
-    {
-        var (i, shift, factor, minus) = (0, Vector256.Create(logSum), Vector256.Create(scale), Vector256.Create(dot));
-        for (; i + Lanes <= seen; i += Lanes)
-        {
-            var p = Vector256.Exp((Vector256.Load(scores + i) * factor) - shift);
-            p.Store(scores + i);
-            (p * (Vector256.Load(dScores + i) - minus) * factor).Store(dScores + i);
-        }
-        for (; i < seen; i++)
-        {
-            var p = MathF.Exp((scores[i] * scale) - logSum);
-            (scores[i], dScores[i]) = (p, p * (dScores[i] - dot) * scale);
-        }
-        new Span<float>(scores + seen, keys - seen).Clear();
-        new Span<float>(dScores + seen, keys - seen).Clear();
-    }
-
-    /// <summary>y[q, :] = Σ_j weights[q, j] · rows[j, :] for all q.</summary>
-    /// <param name="weights">[queries, count], <paramref name="stride"/> apart.</param>
-    /// <param name="stride">Distance of two queries' weights.</param>
-    /// <param name="queries">Queries.</param>
-    /// <param name="rows">[count, width], of float or of ushort (bfloat16).</param>
-    /// <param name="count">Rows.</param>
-    /// <param name="y">[queries, width].</param>
-    /// <param name="width">Width of a row.</param>
-    public static void WeightedSums<T>(float* weights, int stride, int queries, T* rows, int count, float* y, int width) where T : unmanaged
-    {
-        if (Vector512.IsHardwareAccelerated) WeightedSums<Lanes16, Vector512<float>, T>(weights, stride, queries, rows, count, y, width);
-        else WeightedSums<Lanes8, Vector256<float>, T>(weights, stride, queries, rows, count, y, width);
-    }
-
-    private static void WeightedSums<L, V, T>(float* weights, int stride, int queries, T* rows, int count, float* y, int width) where L : ILanes<V> where V : unmanaged where T : unmanaged
-    {
-        var d = 0;
-        for (; d + (2 * L.Count) <= width; d += 2 * L.Count)
-        {
-            var q = 0;
-            for (; q + 4 <= queries; q += 4) FourSums<L, V, T>(weights + ((long)q * stride), stride, rows + d, count, y + ((long)q * width) + d, width);
-            for (; q < queries; q++) OneSum<L, V, T>(weights + ((long)q * stride), rows + d, count, y + ((long)q * width) + d, width);
-        }
-        for (; d < width; d++)
-        {
-            for (var q = 0; q < queries; q++)
-            {
-                var sum = 0f;
-                for (var j = 0; j < count; j++) sum = MathF.FusedMultiplyAdd(weights[((long)q * stride) + j], DotProducts.ToSingle(rows[((long)j * width) + d]), sum);
-                y[((long)q * width) + d] = sum;
-            }
-        }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void OneSum<L, V, T>(float* weights, T* rows, int count, float* y, int width) where L : ILanes<V> where V : unmanaged where T : unmanaged
-    {
-        V s0 = default, s1 = default;
-        for (var j = 0; j < count; j++, rows += width)
-        {
-            var (a, b) = DotProducts.Load<L, V, T>(rows);
-            var w = L.All(weights[j]);
-            (s0, s1) = (L.MultiplyAdd(w, a, s0), L.MultiplyAdd(w, b, s1));
-        }
-        Put<L, V, T>(s0, s1, y);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void FourSums<L, V, T>(float* weights, int stride, T* rows, int count, float* y, int width) where L : ILanes<V> where V : unmanaged where T : unmanaged
-    {
-        float* wa = weights, wb = wa + stride, wc = wb + stride, wd = wc + stride;
-        V a0 = default, a1 = default, b0 = default, b1 = default, c0 = default, c1 = default, d0 = default, d1 = default;
-        for (var j = 0; j < count; j++, rows += width)
-        {
-            var (p, q) = DotProducts.Load<L, V, T>(rows);
-            var w = L.All(wa[j]);
-            (a0, a1) = (L.MultiplyAdd(w, p, a0), L.MultiplyAdd(w, q, a1));
-            w = L.All(wb[j]);
-            (b0, b1) = (L.MultiplyAdd(w, p, b0), L.MultiplyAdd(w, q, b1));
-            w = L.All(wc[j]);
-            (c0, c1) = (L.MultiplyAdd(w, p, c0), L.MultiplyAdd(w, q, c1));
-            w = L.All(wd[j]);
-            (d0, d1) = (L.MultiplyAdd(w, p, d0), L.MultiplyAdd(w, q, d1));
-        }
-        Put<L, V, T>(a0, a1, y);
-        Put<L, V, T>(b0, b1, y + width);
-        Put<L, V, T>(c0, c1, y + (2L * width));
-        Put<L, V, T>(d0, d1, y + (3L * width));
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Put<L, V, T>(V first, V second, float* y) where L : ILanes<V> where V : unmanaged where T : unmanaged
-    {
-        if (typeof(T) == typeof(ushort)) (first, second) = L.Merge(first, second);
-        L.Store(first, y);
-        L.Store(second, y + L.Count);
     }
 }

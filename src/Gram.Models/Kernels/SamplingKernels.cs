@@ -67,13 +67,8 @@ internal static unsafe class SamplingKernels
     public static void Exp(float* scores, int count, float max, float* exponentials)
     {
         var i = 0;
-        for (; i + Lanes <= count; i += Lanes) Vector256.Exp(Vector256.Load(scores + i) - Vector256.Create(max)).Store(exponentials + i);
-        if (i == count) return;
-        // The rest by the same instructions, so that a score's exponential does not depend on its place.
-        var rest = stackalloc float[Lanes];
-        for (var j = i; j < count; j++) rest[j - i] = scores[j];
-        Vector256.Exp(Vector256.Load(rest) - Vector256.Create(max)).Store(rest);
-        for (var j = i; j < count; j++) exponentials[j] = rest[j - i];
+        for (; i + Lanes <= count; i += Lanes) Exponential.Of<Lanes8, Vector256<float>>(Vector256.Load(scores + i) - Vector256.Create(max)).Store(exponentials + i);
+        for (; i < count; i++) exponentials[i] = Exponential.Of(scores[i] - max);
     }
 
     /// <summary>Σ e^(scores − max) in float64, block by block.</summary>

@@ -71,6 +71,16 @@ internal sealed unsafe class Team
         }
     }
 
+    /// <summary>Shares units out among the process's team: each range [from, to) that the action is called with is one member's.</summary>
+    public static void ForEach(int units, int atOnce, Action<int, int> action)
+    {
+        var team = Shared();
+        team.Run(member =>
+        {
+            while (team.Take(member, units, atOnce, out var from, out var to)) action(from, to);
+        });
+    }
+
     /// <summary>Waits until all members are here.</summary>
     public void Barrier()
     {

@@ -12,36 +12,49 @@ namespace Gram.Models.Scoring;
 /// </summary>
 internal sealed class HeadBlocks : IDisposable
 {
-    /// <summary>Bytes of a block's float32 logits. Measured: smaller blocks pay for their calls, larger ones leave the processor's caches.</summary>
-    internal const long BlockBytes = 8 << 20;
+    /// <summary>Logits of a block. Measured: smaller blocks pay for their calls, larger ones leave the processor's caches.</summary>
+    internal const long BlockLogits = 2 << 20;
     /// <summary>Words of the narrowest block: what bounds a block where the tokens are many.</summary>
     internal const long NarrowestBlock = 256;
 
+    private const long MostKept = 128 << 20; // bytes
+
     private readonly Tensor hidden, weight;
     private readonly Tensor factor; // hidden in the dtype of products
-    private readonly Tensor logitsRoom, productRoom; // [tokens · width] in float32, and in the dtype of products
+    private readonly Tensor room; // of a block, or of all
+    private readonly bool hasAll, areMade;
     private readonly long tokens, vocabulary, width;
-    private Tensor? spareRoom;
 
     /// <summary>Blocks of a product.</summary>
     /// <param name="hidden">[tokens, hidden].</param>
     /// <param name="weight">[vocab, hidden] of the same dtype.</param>
-    public HeadBlocks(Tensor hidden, Tensor weight)
+    /// <param name="all">What <see cref="RoomForAll"/> returned: the blocks stay, each in a place of its own.</param>
+    /// <param name="areMade">Whether the blocks are in it already.</param>
+    public HeadBlocks(Tensor hidden, Tensor weight, Tensor? all = null, bool areMade = false)
     {
-        (this.hidden, this.weight) = (hidden, weight);
+        (this.hidden, this.weight, hasAll, this.areMade) = (hidden, weight, all is not null, areMade && all is not null);
         factor = WideProducts.Takes(hidden) ? WideProducts.Widen(hidden) : hidden.alias();
         (tokens, vocabulary) = (hidden.size(0), weight.size(0));
-        var widest = Math.Max(NarrowestBlock, BlockBytes / sizeof(float) / Math.Max(1, tokens));
+        var widest = Math.Max(NarrowestBlock, BlockLogits / Math.Max(1, tokens));
         Count = (int)((vocabulary + widest - 1) / widest);
         width = (vocabulary + Count - 1) / Count;
-        logitsRoom = Room(ScalarType.Float32);
-        productRoom = factor.dtype == ScalarType.Float32 ? logitsRoom : Room(factor.dtype);
+        room = (all?.alias() ?? empty(tokens * width, dtype: factor.dtype, device: hidden.device)).DetachFromDisposeScope();
+    }
+
+    /// <summary>
+    /// Room in which the forward leaves its products for the backward, where they are few enough to be kept and no more than bfloat16:
+    /// they need not be made twice, a tenth of a small model's step. Null elsewhere.
+    /// </summary>
+    public static Tensor? RoomForAll(Tensor hidden, Tensor weight)
+    {
+        var count = hidden.size(0) * weight.size(0);
+        return hidden.dtype != ScalarType.BFloat16 || WideProducts.Takes(hidden) || count * hidden.element_size() > MostKept ? null : empty(count, dtype: hidden.dtype, device: hidden.device);
     }
 
     /// <summary>Number of blocks.</summary>
     public int Count { get; }
 
-    /// <summary>Calls with each block, its logits float32 and rounded to the weight's dtype where products are.</summary>
+    /// <summary>Calls with each block.</summary>
     public void Forward(Action<HeadBlock> use)
     {
         for (var i = 0; i < Count; i++)
@@ -49,10 +62,9 @@ internal sealed class HeadBlocks : IDisposable
             using var scope = NewDisposeScope();
             var words = weight.narrow(0, i * width, Math.Min(width, vocabulary - i * width));
             if (words.dtype != factor.dtype) words = WideProducts.Widen(words);
-            var logits = View(logitsRoom, words);
-            var product = View(productRoom, words).addmm_(factor, words.t(), 0, 1);
-            if (product.dtype != ScalarType.Float32) logits.copy_(product);
-            use(new HeadBlock(i, i * width, words, logits));
+            var logits = room.narrow(0, hasAll ? i * width * tokens : 0, tokens * words.size(0)).view(tokens, words.size(0));
+            if (!areMade) logits.addmm_(factor, words.t(), 0, 1);
+            use(new HeadBlock(i * width, words, logits));
         }
     }
 
@@ -61,8 +73,8 @@ internal sealed class HeadBlocks : IDisposable
     /// weight must be a leaf: autograd, given the gradient, would copy what is the largest tensor of a small model's step.
     /// (Megatron-LM's gradient accumulation fusion does the same.)
     /// </summary>
-    /// <param name="gradient">From a block, with its logits as in the forward, to their gradient [tokens, words] float32.</param>
-    public Tensor? Backward(Func<HeadBlock, Tensor> gradient)
+    /// <param name="differentiate">Overwrites the logits of a block, which are as in the forward, with their gradient.</param>
+    public Tensor? Backward(Action<HeadBlock> differentiate)
     {
         using var scope = NewDisposeScope();
         var hiddenSum = hidden.requires_grad ? zeros(hidden.shape, ScalarType.Float32, hidden.device) : null;
@@ -71,8 +83,8 @@ internal sealed class HeadBlocks : IDisposable
         var weightSum = weight.requires_grad ? earlier ?? empty(weight.shape, weight.dtype, weight.device) : null;
         Forward(block =>
         {
-            var ofLogits = gradient(block);
-            if (factor.dtype != ScalarType.Float32) ofLogits = View(productRoom, block.Words).copy_(ofLogits);
+            differentiate(block);
+            var ofLogits = block.Logits;
             if (hiddenSum is not null)
             {
                 // The sum over blocks is float32, as one product's would be.
@@ -89,29 +101,19 @@ internal sealed class HeadBlocks : IDisposable
         return hiddenSum?.to_type(hidden.dtype).MoveToOuterDisposeScope();
     }
 
-    /// <summary>A copy of a block's logits in a room of its own, until the next block.</summary>
-    public Tensor Copy(HeadBlock block) => View(spareRoom ??= Room(ScalarType.Float32), block.Words).copy_(block.Logits);
-
     /// <inheritdoc/>
     public void Dispose()
     {
         factor.Dispose();
-        logitsRoom.Dispose();
-        productRoom.Dispose();
-        spareRoom?.Dispose();
+        room.Dispose();
     }
-
-    private Tensor Room(ScalarType dtype) => empty(tokens * width, dtype: dtype, device: hidden.device).DetachFromDisposeScope();
-
-    private Tensor View(Tensor room, Tensor words) => room.narrow(0, 0, tokens * words.size(0)).view(tokens, words.size(0));
 }
 
 /// <summary>Logits of some words that follow one another.</summary>
-/// <param name="Index">The block's place.</param>
-/// <param name="Start">Its first word.</param>
+/// <param name="Start">The first of them.</param>
 /// <param name="Words">[words, hidden] rows of the weight.</param>
-/// <param name="Logits">[tokens, words] float32, which may be overwritten; the next block is.</param>
-internal readonly record struct HeadBlock(int Index, long Start, Tensor Words, Tensor Logits)
+/// <param name="Logits">[tokens, words] in the dtype of products, which may be overwritten; the next block is.</param>
+internal readonly record struct HeadBlock(long Start, Tensor Words, Tensor Logits)
 {
     /// <summary>Where given words [tokens, n] lie in the block: their columns, and which of them are in another block (and have any column).</summary>
     public (Tensor Columns, Tensor Elsewhere) Find(Tensor words)

@@ -6,7 +6,7 @@ namespace Gram.Models.Scoring;
 
 /// <summary>
 /// log softmax(hidden · weightᵀ / temperature) at a word a token, and the distributions' entropies, without their [tokens, vocab]:
-/// the forward keeps each token's maximum and sum of exponentials, and the backward makes the logits again (Wijmans et al. 2024,
+/// the forward keeps each token's maximum and sum of exponentials (and few logits in bfloat16), and the backward makes the logits again (Wijmans et al. 2024,
 /// "Cut Your Losses in Large-Vocabulary Language Models"). One product in four for it; what the whole logits cost in memory traffic is more.
 /// </summary>
 internal sealed class HeadLogProbs : autograd.SingleTensorFunction<HeadLogProbs>
@@ -23,7 +23,8 @@ internal sealed class HeadLogProbs : autograd.SingleTensorFunction<HeadLogProbs>
     public static Tensor Of(Tensor hidden, Tensor weight, Tensor targets, double temperature, EntropyUse entropy)
     {
         using var scope = NewDisposeScope();
-        return apply(hidden, weight, targets, new Settings(temperature, entropy)).MoveToOuterDisposeScope();
+        var keeps = is_grad_enabled() && (hidden.requires_grad || weight.requires_grad);
+        return apply(hidden, weight, targets, new Settings(temperature, entropy, keeps)).MoveToOuterDisposeScope();
     }
 
     /// <inheritdoc/>
@@ -31,36 +32,17 @@ internal sealed class HeadLogProbs : autograd.SingleTensorFunction<HeadLogProbs>
     {
         using var scope = NewDisposeScope();
         var (hidden, weight, targets, settings) = ((Tensor)vars[0], (Tensor)vars[1], (Tensor)vars[2], (Settings)vars[3]);
-        var words = targets.unsqueeze(1);
-        using var blocks = new HeadBlocks(hidden, weight);
-        var target = zeros([hidden.size(0), 1], ScalarType.Float32, hidden.device); // logit of a token's word
-        var (blockMax, blockSum, weighted) = (PerBlock(), PerBlock(), PerBlock()); // max z, Σ exp(z − max), Σ exp(z − max)·(z − max)
-        blocks.Forward(block =>
-        {
-            var logits = block.Logits;
-            if (settings.Temperature != 1) logits.div_(settings.Temperature);
-            var (columns, elsewhere) = block.Find(words);
-            target.add_(logits.gather(1, columns).masked_fill_(elsewhere, 0));
-            var max = logits.amax([1], keepdim: true);
-            blockMax.narrow(1, block.Index, 1).copy_(max);
-            logits.sub_(max);
-            var exp = (settings.Entropy == EntropyUse.None ? logits : blocks.Copy(block)).exp_();
-            blockSum.narrow(1, block.Index, 1).copy_(exp.sum(1, keepdim: true));
-            if (settings.Entropy != EntropyUse.None) weighted.narrow(1, block.Index, 1).copy_(exp.mul_(logits).sum(1, keepdim: true));
-        });
-        var top = blockMax.amax([1], keepdim: true); // the softmax is exp(z − top) / sum
-        var below = blockMax - top;
-        var scale = below.exp();
-        var sum = (blockSum * scale).sum(1, keepdim: true);
+        var softmax = HeadSoftmax.Of(hidden, targets.unsqueeze(1), settings.Temperature, settings.Entropy);
+        var kept = settings.KeepsLogits ? HeadBlocks.RoomForAll(hidden, weight) : null;
+        using var blocks = new HeadBlocks(hidden, weight, kept);
+        blocks.Forward(softmax.Read);
+        var (top, sum) = (softmax.Top, softmax.Sum); // the softmax is exp(z − top) / sum
         var logSum = sum.log();
-        var logProbs = target - top - logSum;
-        // H = log sum − Σ exp(z − top)·(z − top) / sum, gathered from the blocks' own maxima.
-        var entropy = settings.Entropy == EntropyUse.None ? null : logSum - ((weighted + below * blockSum) * scale).sum(1, keepdim: true) / sum;
-        ctx.save_for_backward([hidden, weight, targets, Outside(top), Outside(sum), Outside(entropy is null ? logSum : entropy.clone())]);
+        var logProbs = softmax.Target - top - logSum;
+        var entropy = settings.Entropy == EntropyUse.None ? null : logSum - (softmax.Weighted / sum); // H = log sum − Σ exp(z − top)·(z − top) / sum
+        ctx.save_for_backward([hidden, weight, targets, Outside(top), Outside(sum), Outside(entropy is null ? logSum : entropy.clone()), kept?.MoveToOuterDisposeScope()!]);
         ctx.save_data(nameof(Settings), settings);
         return Outside((entropy is null ? logProbs : cat([logProbs, entropy], 1)).t().contiguous());
-
-        Tensor PerBlock() => zeros([hidden.size(0), blocks.Count], ScalarType.Float32, hidden.device);
 
         static Tensor Outside(Tensor tensor) => tensor.MoveToOuterDisposeScope();
     }
@@ -72,27 +54,26 @@ internal sealed class HeadLogProbs : autograd.SingleTensorFunction<HeadLogProbs>
         using var scope = NewDisposeScope();
         var settings = (Settings)ctx.get_data(nameof(Settings));
         var saved = ctx.get_saved_variables();
-        var (words, top, sum, entropy) = (saved[2].unsqueeze(1), saved[3], saved[4], saved[5]);
+        var (top, sum, entropy) = (saved[3], saved[4], saved[5]);
         var upstream = grad_output.t() / settings.Temperature; // [tokens, 1 or 2]
         var ofLogProb = upstream.narrow(1, 0, 1);
         var ofEntropy = settings.Entropy == EntropyUse.WithGradient ? upstream.narrow(1, 1, 1) : null;
         // With p = exp(z − top) / sum: d log p_target / dz = onehot − p, and dH/dz = −p·(log p + H).
         var constant = (ofEntropy is null ? -ofLogProb : ofEntropy * (sum.log() - entropy) - ofLogProb) / sum;
         var slope = ofEntropy is null ? null : -ofEntropy / sum;
-        using var blocks = new HeadBlocks(saved[0], saved[1]);
-        var gradient = blocks.Backward(block =>
-        {
-            var logits = block.Logits;
-            if (settings.Temperature != 1) logits.div_(settings.Temperature);
-            logits.sub_(top);
-            var ofLogits = slope is null ? logits.exp_().mul_(constant) : blocks.Copy(block).exp_().mul_(logits.mul_(slope).add_(constant));
-            var (columns, elsewhere) = block.Find(words);
-            return ofLogits.scatter_add_(1, columns, ofLogProb.masked_fill(elsewhere, 0));
-        });
+        var softmax = HeadSoftmax.Of(saved[0], saved[2].unsqueeze(1), settings.Temperature, settings.Entropy);
+        using var blocks = new HeadBlocks(saved[0], saved[1], saved[6], areMade: settings.KeepsLogits);
+        settings.KeepsLogits = false; // a second backward of the same graph finds gradients in their place
+        var gradient = blocks.Backward(block => softmax.Differentiate(block, top, slope, constant, ofLogProb));
         return Gradients.Return(ctx, gradient?.MoveToOuterDisposeScope(), null, null, null);
     }
 
-    private sealed record Settings(double Temperature, EntropyUse Entropy);
+    private sealed class Settings(double temperature, EntropyUse entropy, bool keepsLogits)
+    {
+        public double Temperature { get; } = temperature;
+        public EntropyUse Entropy { get; } = entropy;
+        public bool KeepsLogits { get; set; } = keepsLogits;
+    }
 }
 
 /// <summary>What is made of the entropy beside log-probs.</summary>

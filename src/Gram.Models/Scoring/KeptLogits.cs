@@ -30,7 +30,7 @@ internal sealed class KeptLogits : autograd.SingleTensorFunction<KeptLogits>
         blocks.Forward(block =>
         {
             var (columns, elsewhere) = block.Find(kept);
-            picked.add_(block.Logits.gather(1, columns).masked_fill_(elsewhere, 0));
+            picked.add_(block.Logits.gather(1, columns).masked_fill_(elsewhere, 0)); // into float32
         });
         ctx.save_for_backward([hidden, weight, kept]);
         return picked.MoveToOuterDisposeScope();
@@ -46,7 +46,7 @@ internal sealed class KeptLogits : autograd.SingleTensorFunction<KeptLogits>
         var gradient = blocks.Backward(block =>
         {
             var (columns, elsewhere) = block.Find(saved[2]);
-            return block.Logits.zero_().scatter_add_(1, columns, grad_output.masked_fill(elsewhere, 0));
+            block.Logits.zero_().scatter_add_(1, columns, grad_output.masked_fill(elsewhere, 0).to(block.Logits.dtype));
         });
         return Gradients.Return(ctx, gradient?.MoveToOuterDisposeScope(), null, null);
     }

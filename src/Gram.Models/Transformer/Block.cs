@@ -5,7 +5,6 @@ using Gram.Models.Transformer.Architectures;
 using Gram.Models.Transformer.Lora;
 using TorchSharp;
 using static TorchSharp.torch;
-using F = TorchSharp.torch.nn.functional;
 
 namespace Gram.Models.Transformer;
 
@@ -16,9 +15,9 @@ internal readonly record struct ForwardState
     public required long Rows { get; init; }
     /// <summary>Tokens of a row.</summary>
     public required long Tokens { get; init; }
-    /// <summary>Rotary angles of the tokens.</summary>
-    public Angles Angles { get; init; }
-    /// <summary>The same for kernels, on a CPU; null elsewhere.</summary>
+    /// <summary>Rotary angles of the tokens, for operators; null where kernels are used.</summary>
+    public Angles? Angles { get; init; }
+    /// <summary>Rotary angles for kernels, which take rows without a mask of their own; null where operators are used.</summary>
     public RotaryTable? Rotary { get; init; }
     /// <summary>Additive mask, or null.</summary>
     public Tensor? Mask { get; init; }
@@ -75,19 +74,22 @@ internal sealed class Block
     private IBlockLinears Linears(in ForwardState state) =>
         lora is null || state.Merged ? linears : new AdaptedLinears(linears, lora, state.Dropout);
 
-    // down(silu(gate(x)) · up(x)). Autograd keeps what it needs of the two products; inference overwrites the first.
+    // down(silu(gate(x)) · up(x))
     private static Tensor Mlp(IBlockLinears linears, Tensor x)
     {
         var (gate, up) = linears.GateUp(x);
-        var activated = F.silu(gate);
-        return linears.Down(is_grad_enabled() ? activated * up : activated.mul_(up));
+        return linears.Down(GatedActivation.Of(gate, up));
     }
 
     private Tensor Attention(IBlockLinears linears, Tensor x, in ForwardState state)
     {
         var (q, k, v) = linears.Qkv(x);
-        if (state is { Cache: null, Mask: null, Rotary: { } rotary } && CausalAttention.Takes(q))
-            return CausalAttention.Of(Normed(q, queryNorm, state), Normed(k, keyNorm, state), v, new((int)state.Rows, (int)state.Tokens, config.NumAttentionHeads, config.NumKeyValueHeads, config.HeadDim), rotary);
+        if (state.Rotary is { } rotary)
+        {
+            var shape = new AttentionShape((int)state.Rows, (int)state.Tokens, config.NumAttentionHeads, config.NumKeyValueHeads, config.HeadDim);
+            (q, k) = (Normed(q, queryNorm, state), Normed(k, keyNorm, state));
+            return state.Cache is { } past ? CachedAttention.Of(q, k, v, shape, rotary, past, layer) : CausalAttention.Of(q, k, v, shape, rotary);
+        }
         q = Heads(q, config.NumAttentionHeads, state, queryNorm, rotated: true);
         k = Heads(k, config.NumKeyValueHeads, state, keyNorm, rotated: true);
         v = Heads(v, config.NumKeyValueHeads, state, null, rotated: false);
@@ -111,6 +113,6 @@ internal sealed class Block
         x = x.view(state.Rows, state.Tokens, heads, config.HeadDim);
         if (norm is { } known) x = known.Forward(x);
         x = x.transpose(1, 2);
-        return rotated ? RotaryEmbedding.Rotate(x, state.Angles, config.HeadDim) : x;
+        return rotated ? RotaryEmbedding.Rotate(x, state.Angles!.Value, config.HeadDim) : x;
     }
 }

@@ -9,11 +9,11 @@ namespace Gram.Models.Transformer;
 /// "Training Deep Nets with Sublinear Memory Cost"). The same kernels on the same input: outputs and gradients are those of the plain graph,
 /// bit for bit. Parameters get their gradients from the inner backward, so a model whose embedding is frozen learns too.
 /// </summary>
-internal sealed class BlockCheckpoints(ForwardState state)
+internal sealed class BlockCheckpoints(ForwardState state, Device device)
 {
     private readonly ForwardState state = state;
     // Something that requires a gradient, so that a block is part of the graph whatever its input is.
-    private readonly Tensor anchor = zeros(1, device: state.Angles.Cos.device).requires_grad_();
+    private readonly Tensor anchor = zeros(1, device: device).requires_grad_();
     private Tensor? returned;
 
     /// <summary>x [rows, t, hidden] to the same shape.</summary>
@@ -32,7 +32,7 @@ internal sealed class BlockCheckpoints(ForwardState state)
             var (x, block, checkpoints) = ((Tensor)vars[0], (Block)vars[2], (BlockCheckpoints)vars[3]);
             var state = checkpoints.state;
             // What the state holds is disposed with the forward's scope; what is saved lives as long as the graph.
-            ctx.save_for_backward([x, state.Angles.Cos, state.Angles.Sin, state.Mask!]);
+            ctx.save_for_backward([x, state.Angles?.Cos!, state.Angles?.Sin!, state.Mask!]);
             ctx.save_data(nameof(Block), block);
             ctx.save_data(nameof(BlockCheckpoints), checkpoints);
             return block.Forward(x, state);
@@ -47,7 +47,7 @@ internal sealed class BlockCheckpoints(ForwardState state)
             using (enable_grad())
             {
                 if (saved[0].requires_grad) input.requires_grad_();
-                var output = block.Forward(input, checkpoints.state with { Angles = new(saved[1], saved[2]), Mask = saved[3] });
+                var output = block.Forward(input, checkpoints.state with { Angles = checkpoints.state.Angles is null ? null : new(saved[1], saved[2]), Mask = saved[3] });
                 if (output.requires_grad) output.backward([grad_output]);
             }
             grad_output.Dispose();

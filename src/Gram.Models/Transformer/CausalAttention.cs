@@ -11,9 +11,6 @@ internal sealed class CausalAttention : autograd.SingleTensorFunction<CausalAtte
     /// <inheritdoc/>
     public override string Name => nameof(CausalAttention);
 
-    /// <summary>Whether tensors like this one can be taken.</summary>
-    public static bool Takes(Tensor x) => x.device_type == DeviceType.CPU && x.dtype is ScalarType.Float32 or ScalarType.BFloat16;
-
     /// <summary>[rows, tokens, heads · headDim] from queries [rows, tokens, heads · headDim], keys and values [rows, tokens, kvHeads · headDim] before rotation.</summary>
     public static Tensor Of(Tensor q, Tensor k, Tensor v, AttentionShape shape, RotaryTable rotary) => is_grad_enabled()
         ? apply(q, k, v, shape, rotary)

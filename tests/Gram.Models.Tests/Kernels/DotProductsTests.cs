@@ -67,7 +67,7 @@ public sealed unsafe class DotProductsTests
     {
         using var tensor = TorchSharp.torch.tensor(value).to(TorchSharp.torch.ScalarType.BFloat16).to(TorchSharp.torch.ScalarType.Float32);
 
-        DotProducts.ToSingle(DotProducts.FromSingle<ushort>(value)).Should().Be(tensor.item<float>());
+        Elements.ToSingle(Elements.FromSingle<ushort>(value)).Should().Be(tensor.item<float>());
     }
 
     /// <summary>Random weights and rows, and the sums that they should give.</summary>
