@@ -55,6 +55,8 @@ public static class AtomicFile
         var old = $"{full}.{Environment.ProcessId}.old";
         try
         {
+            // What a process that was killed between the two renames has left.
+            if (!Directory.Exists(full) && Directory.Exists(Path.GetDirectoryName(full)) && Directory.EnumerateDirectories(Path.GetDirectoryName(full)!, Path.GetFileName(full) + ".*.old").FirstOrDefault() is { } left) Directory.Move(left, full);
             if (Directory.Exists(temporary)) Directory.Delete(temporary, recursive: true);
             Directory.CreateDirectory(temporary);
             fill(temporary);

@@ -58,12 +58,13 @@ public sealed record ModelConfig
 
         var hidden = file.Required("hidden_size", file.Integer("hidden_size"));
         var heads = file.Required("num_attention_heads", file.Integer("num_attention_heads"));
+        var vocabulary = file.Required("vocab_size", file.Integer("vocab_size"));
         var rope = file.Object("rope_parameters");
         var generation = GenerationConfig.Read(directory);
         var config = new ModelConfig
         {
             ModelType = type,
-            VocabSize = file.Required("vocab_size", file.Integer("vocab_size")),
+            VocabSize = vocabulary,
             HiddenSize = hidden,
             IntermediateSize = file.Required("intermediate_size", file.Integer("intermediate_size")),
             NumHiddenLayers = file.Required("num_hidden_layers", file.Integer("num_hidden_layers")),
@@ -78,7 +79,7 @@ public sealed record ModelConfig
             AttentionBias = architecture.QkvBias,
             InitializerRange = file.Number("initializer_range") ?? 0.02,
             BosTokenId = file.Integer("bos_token_id"),
-            PadTokenId = file.Integer("pad_token_id") ?? generation?.PadTokenId,
+            PadTokenId = (file.Integer("pad_token_id") ?? generation?.PadTokenId) is { } pad && pad >= 0 && pad < vocabulary ? pad : null, // −1, and a token that the embedding has no row for, mean none
             EosTokenIds = generation is { EosTokenIds.Count: > 0 } ? generation.EosTokenIds : file.Integers("eos_token_id") ?? [],
             Raw = file.Root,
             RawGeneration = generation?.Raw,

@@ -7,10 +7,13 @@ namespace Gram.Models.Generation;
 
 /// <summary>
 /// The decode loop, with continuous batching: runs the model on the batch's last tokens and draws the next, row by row. A response
-/// that has ended gives its place to a waiting one at once, or, where none waits, leaves the batch.
+/// that has ended gives its place to a waiting one at once, or, where none waits, leaves the batch. The cache begins with room for answers
+/// of ordinary length and doubles as it is needed, so that a large limit costs nothing where answers end early.
 /// </summary>
 internal sealed class Decoder : IDisposable
 {
+    private const int OrdinaryAnswer = 256; // tokens
+
     private readonly CausalLM model;
     private readonly WaitingLine waiting;
     private readonly ITokenSampler sampler;
@@ -27,7 +30,7 @@ internal sealed class Decoder : IDisposable
         var places = Math.Min(maxRows, waiting.Count);
         (batch, last) = (new DecodingRow?[places], new int[places]);
         tokens = zeros([places], ScalarType.Int64).DetachFromDisposeScope();
-        cache = model.NewCache(places, waiting.Room);
+        cache = model.NewCache(places, Math.Min(waiting.Room, waiting.Longest + OrdinaryAnswer));
     }
 
     /// <summary>Decodes all waiting responses, at most so many at a time.</summary>
@@ -44,6 +47,7 @@ internal sealed class Decoder : IDisposable
     private void Step()
     {
         using var scope = NewDisposeScope();
+        if (cache.Longest == cache.Capacity) Resize(Math.Min(2 * cache.Capacity, RoomOfAll()));
         Add(model.Decode(LastTokens(), cache), [.. Enumerable.Range(0, batch.Length)]);
     }
 
@@ -69,7 +73,7 @@ internal sealed class Decoder : IDisposable
             using var scope = NewDisposeScope();
             var (rows, from, slots) = waiting.Take(free.Length);
             int[] places = free[..rows.Length];
-            Fit(Math.Max(rows.Max(row => row.Room), waiting.Room));
+            Fit(rows);
             cache.Put(places, from.Cache, slots);
             for (var i = 0; i < rows.Length; i++) batch[places[i]] = rows[i];
             Add(from.Logits.index_select(0, tensor(slots.Select(slot => (long)slot).ToArray(), device: model.Device)), places);
@@ -86,14 +90,22 @@ internal sealed class Decoder : IDisposable
 
     private int[] FreePlaces() => [.. Enumerable.Range(0, batch.Length).Where(place => batch[place] is null)];
 
-    /// <summary>Once a cache half as long is enough for all that is still to come, the long prompts' memory is given back.</summary>
-    private void Fit(int room)
+    /// <summary>Room for new rows; and once a cache half as long is enough for all that is still to come, the long prompts' memory is given back.</summary>
+    private void Fit(DecodingRow[] rows)
     {
-        foreach (var row in batch.OfType<DecodingRow>()) room = Math.Max(room, row.Room);
-        if (room > cache.Capacity / 2) return;
-        var shorter = cache.Select([.. Enumerable.Range(0, cache.Rows)], room);
+        var (longest, room) = (rows.Max(row => row.Prompt.Length), Math.Max(rows.Max(row => row.Room), RoomOfAll()));
+        if (longest > cache.Capacity) Resize(Math.Min(room, longest + OrdinaryAnswer));
+        else if (room <= cache.Capacity / 2) Resize(room);
+    }
+
+    /// <summary>Places that any response, in the batch or waiting, may come to need.</summary>
+    private int RoomOfAll() => batch.OfType<DecodingRow>().Select(row => row.Room).Append(waiting.Room).Max();
+
+    private void Resize(int capacity)
+    {
+        var resized = cache.Select([.. Enumerable.Range(0, cache.Rows)], capacity);
         cache.Dispose();
-        cache = shorter;
+        cache = resized;
     }
 
     /// <summary>The last rows move into the free places, and the batch ends before those that they leave.</summary>

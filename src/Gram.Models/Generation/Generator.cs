@@ -8,7 +8,7 @@ namespace Gram.Models.Generation;
 /// <summary>Greedy and sampled generation in batches, one prefill for all responses of a prompt.</summary>
 /// <param name="model">The model; it stays in its owner's hands.</param>
 /// <param name="endTokens">All tokens that end a response.</param>
-/// <param name="padToken">Fills the end of shorter prompts; its value influences nothing.</param>
+/// <param name="padToken">Fills the end of shorter prompts; its value influences nothing, and one outside the vocabulary is as good.</param>
 /// <param name="tokenizer">Turns responses into text; without one there are no texts and no stop strings.</param>
 public sealed class Generator(CausalLM model, IReadOnlyList<int> endTokens, int padToken, Tokenizer? tokenizer = null)
 {
@@ -26,7 +26,7 @@ public sealed class Generator(CausalLM model, IReadOnlyList<int> endTokens, int 
     /// <param name="withLogProbs">Whether responses carry the log-probs of their tokens and, under a filter, the kept sets.</param>
     /// <param name="onToken">Hears of each token as it is drawn.</param>
     /// <param name="cancellationToken">Stops between tokens.</param>
-    /// <exception cref="GramException">A prompt is empty, or fills the model's context.</exception>
+    /// <exception cref="GramException">A prompt is empty, fills the model's context, or has a token that is not in its vocabulary.</exception>
     public IReadOnlyList<GeneratedGroup> Generate(
         IReadOnlyList<int[]> prompts, SamplingOptions options, bool greedy, int samples, RandomSource random,
         int maxRows = 64, bool withLogProbs = false, Action<GeneratedToken>? onToken = null, CancellationToken cancellationToken = default)
@@ -36,11 +36,13 @@ public sealed class Generator(CausalLM model, IReadOnlyList<int> endTokens, int 
         ArgumentOutOfRangeException.ThrowIfLessThan(options.MaxNewTokens, 1);
         if (options.Stop.Contains("")) throw new ArgumentException("a stop string is empty", nameof(options));
         if (options.Stop.Count > 0 && tokenizer is null) throw new ArgumentException("stop strings need a generator with a tokenizer", nameof(options));
-        var context = model.Config.MaxPositionEmbeddings;
+        var (context, vocabulary) = (model.Config.MaxPositionEmbeddings, model.Config.VocabSize);
         for (var i = 0; i < prompts.Count; i++)
         {
             if (prompts[i].Length == 0) throw new GramException($"prompt {i + 1} is empty: it needs at least one token");
             if (prompts[i].Length >= context) throw new GramException($"prompt {i + 1} is longer than the context: {prompts[i].Length} tokens, where the model has room for {context} with the answer; shorten it");
+            if (Array.Find(prompts[i], token => token < 0 || token >= vocabulary) is var strange and not 0)
+                throw new GramException($"prompt {i + 1} has token {strange}, and the model's vocabulary {vocabulary}: the tokenizer is another model's, or has tokens that the model was never given");
         }
         if (prompts.Count == 0) return [];
 
@@ -54,7 +56,7 @@ public sealed class Generator(CausalLM model, IReadOnlyList<int> endTokens, int 
         ];
         using var noGrad = no_grad();
         using var sampler = model.Device.type == DeviceType.CPU ? new CpuSampler(options, withLogProbs) : (ITokenSampler)new TorchSampler(options, withLogProbs);
-        using (var waiting = new WaitingLine(model, longestFirst, padToken, cancellationToken))
+        using (var waiting = new WaitingLine(model, longestFirst, padToken >= 0 && padToken < vocabulary ? padToken : 0, cancellationToken))
             Decoder.Run(model, waiting, maxRows, sampler, endTokens, onToken, cancellationToken);
         return [.. responses.Select(response => new GeneratedGroup(response.Greedy is { } row ? Finish(row) : null, [.. response.Samples.Select(Finish)]))];
 

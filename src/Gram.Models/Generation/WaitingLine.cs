@@ -25,6 +25,9 @@ internal sealed class WaitingLine(CausalLM model, IReadOnlyList<DecodingRow> row
     /// <summary>Places in the cache that the next response, and so any of them, may come to need.</summary>
     public int Room => Count == 0 ? 0 : rows[taken].Room;
 
+    /// <summary>Tokens of the longest prompt that waits.</summary>
+    public int Longest => Count == 0 ? 0 : rows[taken].Prompt.Length;
+
     /// <summary>Takes the next responses, at least one and at most this many: with the prefill that they start from, and their rows in it.</summary>
     public (DecodingRow[] Rows, Prefill From, int[] Slots) Take(int most)
     {

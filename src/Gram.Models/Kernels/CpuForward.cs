@@ -9,7 +9,7 @@ namespace Gram.Models.Kernels;
 
 /// <summary>
 /// A forward with a cache on a CPU, as one kernel: the weights are read where they lie, everything between them stays in float32 and
-/// in the processor's cache, and nothing is allocated. Composed of operators a decoding step takes some thirty calls a block, each of
+/// in the processor's cache. Composed of operators a decoding step takes some thirty calls a block, each of
 /// them longer than its arithmetic; and where several tokens run together, as in a prompt, the products are faster than libtorch's.
 /// </summary>
 internal sealed unsafe class CpuForward : IDisposable
@@ -27,6 +27,7 @@ internal sealed unsafe class CpuForward : IDisposable
     private readonly LayerWeights[] layers;
     private readonly RotaryTable rotary;
     private readonly int hidden, inner, heads, kvHeads, headDim, group, rank;
+    private readonly Lock gate = new();
     private ForwardMemory? memory;
 
     // The pass under way.
@@ -43,12 +44,11 @@ internal sealed unsafe class CpuForward : IDisposable
     public CpuForward(ModelConfig config, IReadOnlyDictionary<string, Tensor> weights, LoraAdapter? adapter)
     {
         this.config = config;
-        HugePages.Take(weights.Values.Where(weight => weight.dim() == 2));
         embedding = weights["model.embed_tokens.weight"];
         dtype = embedding.dtype;
         head = new(config.TieWordEmbeddings ? embedding : weights["lm_head.weight"]);
         finalNorm = FloatBuffer.Of(weights["model.norm.weight"]);
-        layers = [.. Enumerable.Range(0, config.NumHiddenLayers).Select(layer => new LayerWeights(config, layer, weights, adapter))];
+        layers = [.. Enumerable.Range(0, config.NumHiddenLayers).Select(layer => new LayerWeights(layer, weights, adapter))];
         rotary = new RotaryTable(config);
         (hidden, inner, heads, kvHeads, headDim) = (config.HiddenSize, config.IntermediateSize, config.NumAttentionHeads, config.NumKeyValueHeads, config.HeadDim);
         group = heads / kvHeads;
@@ -56,10 +56,16 @@ internal sealed unsafe class CpuForward : IDisposable
         (keys, values) = (new nint[layers.Length], new nint[layers.Length]);
     }
 
-    /// <summary>[rows · t, hidden] float32 states after the final norm; the cache gets the tokens' keys and values, and is not advanced.</summary>
+    /// <summary>[rows · t, hidden] float32 states after the final norm; the cache gets the tokens' keys and values, and is not advanced. Several callers take turns.</summary>
     /// <param name="next">[rows, t] int64 tokens that follow those of each row, on the CPU.</param>
     /// <param name="past">The rows' cache, with room for them.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A token is not in the vocabulary.</exception>
     public Tensor Hidden(Tensor next, KvCache past)
+    {
+        lock (gate) return HiddenAlone(next, past);
+    }
+
+    private Tensor HiddenAlone(Tensor next, KvCache past)
     {
         var (rows, t) = (past.Rows, (int)(next.numel() / Math.Max(1, past.Rows)));
         Start(past.Capacity);
@@ -68,6 +74,9 @@ internal sealed unsafe class CpuForward : IDisposable
         for (var layer = 0; layer < layers.Length; layer++) (keys[layer], values[layer]) = ((nint)Shim.Data(past.Keys(layer)), (nint)Shim.Data(past.Values(layer)));
         using var contiguous = next.contiguous();
         var result = empty(rows * t, hidden);
+        var vocabulary = embedding.shape[0];
+        foreach (var token in new ReadOnlySpan<long>(Shim.Data(contiguous), rows * t))
+            if ((ulong)token >= (ulong)vocabulary) throw new ArgumentOutOfRangeException(nameof(next), token, $"the vocabulary has {vocabulary} tokens");
         int[] row = new int[rows * t], place = new int[rows * t];
         for (var i = 0; i < row.Length; i++) (row[i], place[i]) = (i / t, past.Lengths[i / t] + (i % t));
         fixed (int* rowStart = row, placeStart = place)
@@ -88,8 +97,13 @@ internal sealed unsafe class CpuForward : IDisposable
         return result;
     }
 
-    /// <summary>[rows, vocab] float32 logits of float32 states [rows, hidden].</summary>
+    /// <summary>[rows, vocab] float32 logits of float32 states [rows, hidden]. Several callers take turns.</summary>
     public Tensor Logits(Tensor states)
+    {
+        lock (gate) return LogitsAlone(states);
+    }
+
+    private Tensor LogitsAlone(Tensor states)
     {
         Start(capacity: 1);
         using var contiguous = states.contiguous();

@@ -36,7 +36,7 @@ internal sealed unsafe class LinearWeights(Tensor weight, Tensor? bias = null, L
 }
 
 /// <summary>A block's weights as kernels read them.</summary>
-internal sealed class LayerWeights(ModelConfig config, int layer, IReadOnlyDictionary<string, Tensor> weights, LoraAdapter? adapter) : IDisposable
+internal sealed class LayerWeights(int layer, IReadOnlyDictionary<string, Tensor> weights, LoraAdapter? adapter) : IDisposable
 {
     /// <summary>Norm before attention, [hidden].</summary>
     public FloatBuffer InputNorm { get; } = FloatBuffer.Of(weights[Name(layer, "input_layernorm.weight")]);
@@ -56,8 +56,6 @@ internal sealed class LayerWeights(ModelConfig config, int layer, IReadOnlyDicti
     public LinearWeights Up { get; } = Linear(layer, "mlp.up_proj", weights, adapter);
     /// <summary>The MLP's output projection.</summary>
     public LinearWeights Down { get; } = Linear(layer, "mlp.down_proj", weights, adapter);
-    /// <summary>Query heads of a key-value head.</summary>
-    public int Group { get; } = config.NumAttentionHeads / config.NumKeyValueHeads;
 
     /// <inheritdoc/>
     public void Dispose()

@@ -21,7 +21,7 @@ internal static unsafe class GateKernels
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Forward<L, V, T>(T* gate, T* up, T* y, int count) where L : ILanes<V> where V : unmanaged where T : unmanaged
+    internal static void Forward<L, V, T>(T* gate, T* up, T* y, int count) where L : ILanes<V> where V : unmanaged where T : unmanaged
     {
         var i = 0;
         for (; i + (2 * L.Count) <= count; i += 2 * L.Count) ForwardStep<L, V, T>(gate + i, up + i, y + i);
@@ -32,7 +32,7 @@ internal static unsafe class GateKernels
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Backward<L, V, T>(T* gate, T* up, T* dy, T* dGate, T* dUp, int count) where L : ILanes<V> where V : unmanaged where T : unmanaged
+    internal static void Backward<L, V, T>(T* gate, T* up, T* dy, T* dGate, T* dUp, int count) where L : ILanes<V> where V : unmanaged where T : unmanaged
     {
         var i = 0;
         for (; i + (2 * L.Count) <= count; i += 2 * L.Count) BackwardStep<L, V, T>(gate + i, up + i, dy + i, dGate + i, dUp + i);

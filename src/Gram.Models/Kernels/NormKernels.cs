@@ -38,7 +38,7 @@ internal static unsafe class NormKernels
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static float Forward<L, V, T>(T* x, T* weight, T* y, int width, double epsilon) where L : ILanes<V> where V : unmanaged where T : unmanaged
+    internal static float Forward<L, V, T>(T* x, T* weight, T* y, int width, double epsilon) where L : ILanes<V> where V : unmanaged where T : unmanaged
     {
         var (step, i) = (2 * L.Count, 0);
         V squares = default, others = default;
@@ -61,7 +61,7 @@ internal static unsafe class NormKernels
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Backward<L, V, T>(T* x, T* weight, T* dy, T* dx, float* dWeight, int width, float scale) where L : ILanes<V> where V : unmanaged where T : unmanaged
+    internal static void Backward<L, V, T>(T* x, T* weight, T* dy, T* dx, float* dWeight, int width, float scale) where L : ILanes<V> where V : unmanaged where T : unmanaged
     {
         var (step, i) = (2 * L.Count, 0);
         V products = default, others = default;
@@ -90,7 +90,7 @@ internal static unsafe class NormKernels
         }
     }
 
-    private static void Put<L, V, T>(float* from, int width, T* to) where L : ILanes<V> where V : unmanaged where T : unmanaged
+    internal static void Put<L, V, T>(float* from, int width, T* to) where L : ILanes<V> where V : unmanaged where T : unmanaged
     {
         var i = 0;
         for (; i + (2 * L.Count) <= width; i += 2 * L.Count) Elements.Store<L, V, T>(L.Load(from + i), L.Load(from + i + L.Count), to + i);

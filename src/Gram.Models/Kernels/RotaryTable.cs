@@ -8,8 +8,10 @@ namespace Gram.Models.Kernels;
 internal sealed unsafe class RotaryTable : IDisposable
 {
     private readonly float[] frequencies;
+    private readonly Lock gate = new();
+    private readonly List<FloatBuffer> made = []; // kernels on other threads may still read the shorter ones
     private FloatBuffer? cos, sin;
-    private int positions;
+    private volatile int positions;
 
     public RotaryTable(ModelConfig config)
     {
@@ -26,18 +28,27 @@ internal sealed unsafe class RotaryTable : IDisposable
     public void Reach(int count)
     {
         if (count <= positions) return;
-        Dispose();
-        positions = Math.Max(256, (int)BitOperations.RoundUpToPowerOf2((uint)count));
-        (cos, sin) = (new((long)positions * frequencies.Length), new((long)positions * frequencies.Length));
-        for (var position = 0; position < positions; position++)
-            for (var i = 0; i < frequencies.Length; i++)
-                (Sin(position)[i], Cos(position)[i]) = MathF.SinCos(position * frequencies[i]);
+        lock (gate)
+        {
+            if (count <= positions) return;
+            var longer = Math.Max(256, (int)BitOperations.RoundUpToPowerOf2((uint)count));
+            var (cosines, sines) = (Made(), Made());
+            for (long at = 0; at < cosines.Length; at++)
+                (sines.Data[at], cosines.Data[at]) = MathF.SinCos(at / frequencies.Length * frequencies[at % frequencies.Length]);
+            (cos, sin) = (cosines, sines);
+            positions = longer;
+
+            FloatBuffer Made()
+            {
+                made.Add(new FloatBuffer((long)longer * frequencies.Length));
+                return made[^1];
+            }
+        }
     }
 
     /// <inheritdoc/>
     public void Dispose()
     {
-        cos?.Dispose();
-        sin?.Dispose();
+        foreach (var buffer in made) buffer.Dispose();
     }
 }

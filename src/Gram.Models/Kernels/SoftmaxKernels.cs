@@ -57,7 +57,7 @@ internal static unsafe class SoftmaxKernels
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static float Softmax<L, V>(float* scores, int count, float scale) where L : ILanes<V> where V : unmanaged
+    internal static float Softmax<L, V>(float* scores, int count, float scale) where L : ILanes<V> where V : unmanaged
     {
         var whole = count / L.Count * L.Count;
         var end = stackalloc float[Elements.MostOfAStep];
@@ -83,7 +83,7 @@ internal static unsafe class SoftmaxKernels
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Backward<L, V>(float* scores, float* dScores, int seen, float scale, float logSum, float dot) where L : ILanes<V> where V : unmanaged
+    internal static void Backward<L, V>(float* scores, float* dScores, int seen, float scale, float logSum, float dot) where L : ILanes<V> where V : unmanaged
     {
         var whole = seen / L.Count * L.Count;
         for (var i = 0; i < whole; i += L.Count) BackwardStep<L, V>(scores + i, dScores + i, scale, logSum, dot);
@@ -103,7 +103,7 @@ internal static unsafe class SoftmaxKernels
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static float Max<L, V, T>(T* values, int count) where L : ILanes<V> where V : unmanaged where T : unmanaged
+    internal static float Max<L, V, T>(T* values, int count) where L : ILanes<V> where V : unmanaged where T : unmanaged
     {
         var (whole, step) = (count / (2 * L.Count) * 2 * L.Count, 2 * L.Count);
         var end = stackalloc T[Elements.MostOfAStep];
@@ -117,7 +117,7 @@ internal static unsafe class SoftmaxKernels
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static (float Sum, float Weighted) Sums<L, V, T>(T* values, int count, float scale, float top) where L : ILanes<V> where V : unmanaged where T : unmanaged
+    internal static (float Sum, float Weighted) Sums<L, V, T>(T* values, int count, float scale, float top) where L : ILanes<V> where V : unmanaged where T : unmanaged
     {
         var (whole, step) = (count / (2 * L.Count) * 2 * L.Count, 2 * L.Count);
         V sums = default, weighted = default;
@@ -141,7 +141,7 @@ internal static unsafe class SoftmaxKernels
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Differentiate<L, V, T>(T* logits, int words, float scale, float top, float slope, float constant) where L : ILanes<V> where V : unmanaged where T : unmanaged
+    internal static void Differentiate<L, V, T>(T* logits, int words, float scale, float top, float slope, float constant) where L : ILanes<V> where V : unmanaged where T : unmanaged
     {
         var (whole, step) = (words / (2 * L.Count) * 2 * L.Count, 2 * L.Count);
         for (var i = 0; i < whole; i += step) DifferentiateStep<L, V, T>(logits + i, scale, top, slope, constant);

@@ -27,6 +27,7 @@ internal sealed unsafe class Team
     private readonly Lock running = new();
     private readonly int[] taken;
     private Action<int>? kernel;
+    private int active; // members that OpenMP gave
     private Exception? failure;
     private Counters counters;
 
@@ -37,7 +38,7 @@ internal sealed unsafe class Team
         taken = new int[Size * CacheLine];
     }
 
-    /// <summary>Members, the caller included.</summary>
+    /// <summary>Most members, the caller included.</summary>
     public int Size { get; }
 
     /// <summary>The process's team, of as many members as libtorch uses threads.</summary>
@@ -47,9 +48,12 @@ internal sealed unsafe class Team
         lock (Gate) return shared is not null && (shared.Size == size || !HasPool) ? shared : shared = new Team(size);
     }
 
-    /// <summary>Runs a kernel on all members at once; returns when all are done. Two callers take turns.</summary>
+    /// <summary>
+    /// Runs a kernel on all members at once, or on as many as OpenMP gives (OMP_THREAD_LIMIT, OMP_DYNAMIC); returns when all are done.
+    /// Two callers take turns.
+    /// </summary>
     /// <param name="action">Called with each member's number, 0 … size − 1. All members must pass the same barriers; a stage between two of them takes one kind of units.</param>
-    /// <exception cref="InvalidOperationException">A member failed, or the pool gave fewer threads (a kernel within a parallel region).</exception>
+    /// <exception cref="InvalidOperationException">A member failed.</exception>
     public void Run(Action<int> action)
     {
         lock (running)
@@ -58,7 +62,7 @@ internal sealed unsafe class Team
             Array.Clear(taken);
             if (Size == 1)
             {
-                Serve(0);
+                Serve(0, 1);
             }
             else
             {
@@ -85,7 +89,7 @@ internal sealed unsafe class Team
     public void Barrier()
     {
         var before = Volatile.Read(ref counters.Phase);
-        if (Interlocked.Increment(ref counters.Arrived) == Size)
+        if (Interlocked.Increment(ref counters.Arrived) == Volatile.Read(ref active))
         {
             counters.Arrived = 0;
             Array.Clear(taken);
@@ -122,13 +126,13 @@ internal sealed unsafe class Team
     }
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
-    private static void Member(void* team) => ((Team)GCHandle.FromIntPtr((nint)team).Target!).Serve(ThreadNumber());
+    private static void Member(void* team) => ((Team)GCHandle.FromIntPtr((nint)team).Target!).Serve(ThreadNumber(), ThreadCount());
 
-    private void Serve(int member)
+    private void Serve(int member, int members)
     {
         try
         {
-            if (Size > 1 && ThreadCount() is var count && count != Size) throw new InvalidOperationException($"OpenMP gave {count} threads instead of {Size}");
+            Volatile.Write(ref active, members); // the same by all
             kernel!(member);
         }
         catch (Exception error)

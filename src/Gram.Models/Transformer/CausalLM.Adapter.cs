@@ -76,7 +76,7 @@ public sealed partial class CausalLM
 
     /// <summary>
     /// Adds a view's adapter into the weights of its base, in place, until what is returned is disposed. Meanwhile the view and its
-    /// base compute the same, nothing is learnt by the adapter, and the base's other views refuse to run.
+    /// base compute the same but for whole modules of the adapter, nothing is learnt by the adapter, and the base's other views refuse to run.
     /// </summary>
     /// <exception cref="InvalidOperationException">This model is no view, or an adapter is merged into its base.</exception>
     public MergedAdapter MergeIntoBase()

@@ -10,7 +10,10 @@ using F = TorchSharp.torch.nn.functional;
 
 namespace Gram.Models.Transformer;
 
-/// <summary>A decoder language model: weights under their Hugging Face names, and the forward pass.</summary>
+/// <summary>
+/// A decoder language model: weights under their Hugging Face names, and the forward pass. Several threads may run it, each with a cache
+/// of its own; changing its weights, and training, is for one alone.
+/// </summary>
 public sealed partial class CausalLM : IDisposable
 {
     private const string EmbeddingName = "model.embed_tokens.weight", HeadName = "lm_head.weight";
@@ -24,7 +27,9 @@ public sealed partial class CausalLM : IDisposable
     private readonly RmsNorm finalNorm;
     private readonly RotaryEmbedding rotary;
     private readonly RotaryTable? rotaryTable;
+    private readonly Lock gate = new();
     private (CpuForward Kernel, bool Merged)? inference;
+    private bool areMoved;
 
     internal CausalLM(ModelConfig config, IReadOnlyDictionary<string, Tensor> weights) : this(config, weights, null, null) { }
 
@@ -199,11 +204,14 @@ public sealed partial class CausalLM : IDisposable
     /// <summary>Says that its parameters were changed in place: what was copied of them, norms and biases, is read again at the next use.</summary>
     public void WeightsChanged()
     {
-        inference?.Kernel.Dispose();
-        inference = null;
+        lock (gate)
+        {
+            inference?.Kernel.Dispose();
+            inference = null;
+        }
     }
 
-    /// <summary>A copy with parameters of its own; that of a view has the same base, and so its dtype.</summary>
+    /// <summary>A copy with parameters of its own; that of a view has the same base, and so its dtype. Dropout is off until it has a generator of its own.</summary>
     public CausalLM Clone(ScalarType? dtype = null)
     {
         if (parent is not null && dtype is not null && dtype != DType) throw new ArgumentException($"a view has its base's dtype, {DType}", nameof(dtype));
@@ -256,8 +264,24 @@ public sealed partial class CausalLM : IDisposable
     {
         get
         {
-            if (inference is { } made && made.Merged != IsMerged) WeightsChanged();
-            return (inference ??= (new CpuForward(Config, Weights, IsMerged ? null : Adapter), IsMerged)).Kernel;
+            lock (gate)
+            {
+                if (inference is { } made && made.Merged != IsMerged) WeightsChanged();
+                if (inference is null) MoveIntoLargePages();
+                return (inference ??= (new CpuForward(Config, Weights, IsMerged ? null : Adapter), IsMerged)).Kernel;
+            }
+        }
+    }
+
+    // Each tensor by the model that it belongs to, before its first kernel: those of the views over it point to the same memory.
+    private void MoveIntoLargePages()
+    {
+        lock (gate)
+        {
+            parent?.MoveIntoLargePages();
+            if (areMoved) return;
+            HugePages.Take(Weights.Where(weight => weight.Value.dim() == 2 && !ReferenceEquals(parent?.Weights.GetValueOrDefault(weight.Key), weight.Value)).Select(weight => weight.Value));
+            areMoved = true;
         }
     }
 

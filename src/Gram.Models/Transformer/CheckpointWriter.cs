@@ -20,8 +20,8 @@ internal static partial class CheckpointWriter
         AtomicFile.WriteText(Path.Combine(directory, "generation_config.json"), Text(Generation(config)));
     }
 
-    // Whoever reads the directory meanwhile finds the old weights or the new ones: a single file is preferred to an index, and
-    // files of an earlier save go last.
+    // Whoever reads the directory meanwhile finds the old weights, the new ones, or, while shards of the same names are renamed, none:
+    // a single file is preferred to an index, and files of an earlier save go last.
     private static void WriteWeights(string directory, IReadOnlyList<KeyValuePair<string, Tensor>> weights, ScalarType? dtype, long maxShardSize)
     {
         var shards = Shards.Split(weights, weight => SafetensorsWriter.BytesOf(weight.Value, dtype), maxShardSize);

@@ -1,5 +1,6 @@
 using Gram.Models;
 using Gram.Models.Checkpoints;
+using Gram.Models.Kernels;
 using Gram.Models.Native;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -42,7 +43,7 @@ public sealed class AdamW : IDisposable
     public double GradNorm()
     {
         using var scope = NewDisposeScope();
-        return Norm([.. weights.Select(weight => weight.Sum).OfType<Tensor>()]);
+        return GlobalNorm.Of([.. weights.Select(weight => weight.Sum).OfType<Tensor>()]);
     }
 
     /// <summary>
@@ -56,7 +57,7 @@ public sealed class AdamW : IDisposable
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
         var stepped = weights.Select(weight => (Weight: weight, Sum: weight.Sum)).Where(item => item.Sum is not null).Select(item => (item.Weight, Sum: item.Sum!)).ToArray();
-        var norm = gradNorm ?? Norm([.. stepped.Select(item => item.Sum)]);
+        var norm = gradNorm ?? GlobalNorm.Of([.. stepped.Select(item => item.Sum)]);
         if (double.IsFinite(norm))
         {
             // torch.nn.utils.clip_grad_norm_: g ← g · min(1, max_norm / (norm + 1e-6))
@@ -129,13 +130,6 @@ public sealed class AdamW : IDisposable
     }
 
     private static string PathOf(string directory, string name) => Path.Combine(directory, $"{name}.safetensors");
-
-    private static double Norm(Tensor[] sums)
-    {
-        if (sums.Length == 0) return 0;
-        using var noGrad = no_grad();
-        return stack(sums.Select(sum => linalg.vector_norm(sum))).norm().ToDouble();
-    }
 
     private void Step(double learningRate, double weightDecay, (Weight Weight, Tensor Sum)[] items)
     {

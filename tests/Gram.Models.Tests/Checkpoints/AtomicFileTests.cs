@@ -63,6 +63,17 @@ public sealed class AtomicFileTests : IDisposable
     }
 
     [Fact]
+    public void WriteDirectory_AfterAKillBetweenItsRenames_FindsTheOldOneAgain()
+    {
+        Directory.CreateDirectory(directory.File("run.123.old"));
+        File.WriteAllText(directory.File("run.123.old/old"), "");
+
+        FluentActions.Invoking(() => AtomicFile.WriteDirectory(directory.File("run"), _ => throw new InvalidOperationException("stop"))).Should().Throw<InvalidOperationException>();
+
+        Directory.GetFiles(directory.File("run")).Select(Path.GetFileName).Should().Equal("old");
+    }
+
+    [Fact]
     public void WriteDirectory_Fails_LeavesTheOldOne()
     {
         AtomicFile.WriteDirectory(directory.File("run"), path => File.WriteAllText(Path.Combine(path, "old"), ""));

@@ -153,6 +153,39 @@ public sealed class GeneratorTests : IDisposable
         generate.Should().Throw<GramException>().WithMessage("prompt 2 is empty*");
     }
 
+    [Theory]
+    [InlineData(-1)]
+    [InlineData(61)]
+    public void Generate_TokenOutsideTheVocabulary_IsAnError(int token)
+    {
+        var generate = () => Generate([[5], [6, token]], new SamplingOptions());
+        generate.Should().Throw<GramException>().WithMessage($"prompt 2 has token {token}, and the model's vocabulary 61: *");
+        model.Invoking(it => it.Decode(tensor([(long)token]), it.NewCache(1, 4))).Should().Throw<ArgumentOutOfRangeException>("the kernel reads the embedding by itself");
+    }
+
+    [Fact]
+    public void Generate_PadTokenOutsideTheVocabulary_IsAsGoodAsAnother() =>
+        Tokens(new Generator(model, [], padToken: -1).Generate(Prompts, new SamplingOptions { MaxNewTokens = 5 }, greedy: true, samples: 1, new RandomSource(1)))
+            .Should().BeEquivalentTo(Tokens(new Generator(model, [], padToken: 0).Generate(Prompts, new SamplingOptions { MaxNewTokens = 5 }, greedy: true, samples: 1, new RandomSource(1))));
+
+    [Fact]
+    public void Generate_BeyondTheFirstRoomOfTheCache_GoesOn()
+    {
+        using var longer = CausalLM.Create(Config with { MaxPositionEmbeddings = 1024 }, new RandomSource(3));
+        var groups = new Generator(longer, [], padToken: 0).Generate(Prompts, new SamplingOptions { MaxNewTokens = 600 }, greedy: true, samples: 0, new RandomSource(1), maxRows: 3);
+
+        // One token after another in a cache of full length.
+        for (var i = 0; i < Prompts.Length; i++)
+        {
+            using var scope = NewDisposeScope();
+            using var cache = longer.NewCache(1, 1024);
+            List<int> tokens = [.. Prompts[i]];
+            foreach (var token in Prompts[i][..^1]) longer.Decode(tensor([(long)token]), cache).Dispose();
+            for (var t = 0; t < 600; t++) tokens.Add((int)longer.Decode(tensor([(long)tokens[^1]]), cache).argmax(-1).item<long>());
+            groups[i].Greedy!.Tokens.Should().Equal(tokens[Prompts[i].Length..]);
+        }
+    }
+
     [Fact]
     public void Generate_Cancelled_Stops()
     {

@@ -16,12 +16,13 @@ internal static class TinyModels
     {
         var random = new RandomSource(seed);
         var keyHeads = 1 + random.Next(3);
-        var headDim = 2 * (2 + random.Next(6));
+        var wide = seed % 3 == 0; // beyond whole steps of vectors
+        var headDim = wide ? 16 * (3 + random.Next(3)) : 2 * (2 + random.Next(6));
         return new ModelConfig
         {
             ModelType = type,
             VocabSize = 30 + random.Next(40),
-            HiddenSize = 8 * (1 + random.Next(5)),
+            HiddenSize = 8 * (wide ? 9 + random.Next(5) : 1 + random.Next(5)),
             IntermediateSize = 8 * (1 + random.Next(6)),
             NumHiddenLayers = 1 + random.Next(3),
             NumAttentionHeads = keyHeads * (1 + random.Next(3)),
