@@ -7,7 +7,7 @@ using static TorchSharp.torch;
 
 namespace Gram.Benchmarks;
 
-/// <summary>RMS norm of [1, tokens, hidden]: of operators, and as the kernel's rows in float32.</summary>
+/// <summary>RMS norm of [1, tokens, hidden]: the operator with its gradient, without one, and the rows of the one kernel in float32.</summary>
 public unsafe class NormBenchmarks
 {
     private Tensor x = null!, y = null!;
@@ -24,10 +24,21 @@ public unsafe class NormBenchmarks
     }
 
     [Benchmark(Baseline = true)]
-    public void Composed() => norm.Forward(x).Dispose();
+    public void Forward()
+    {
+        using var noGrad = no_grad();
+        norm.Forward(x).Dispose();
+    }
 
     [Benchmark]
-    public void Kernel()
+    public void ForwardAndBackward()
+    {
+        using var scope = NewDisposeScope();
+        norm.Forward(x.detach().requires_grad_()).backward([y]);
+    }
+
+    [Benchmark]
+    public void Rows()
     {
         float* from = (float*)Shim.Data(x), to = (float*)Shim.Data(y), weight = (float*)Shim.Data(norm.Weight);
         for (var token = 0; token < Tokens; token++) RowKernels.RmsNorm(from + ((long)token * Smol.Hidden), weight, to + ((long)token * Smol.Hidden), Smol.Hidden, norm.Epsilon);
@@ -72,44 +83,45 @@ public class RotaryBenchmarks
     }
 }
 
-/// <summary>One layer's keys and values appended to a cache of 512 places, where its rows are equally long and where they are not.</summary>
-public class CacheBenchmarks
+/// <summary>Attention of a layer: 4 × 256 tokens forward and backward, and a prompt of 512 into a cache.</summary>
+public class AttentionBenchmarks
 {
+    private readonly AttentionShape training = new(4, 256, Smol.Heads, Smol.KeyHeads, Smol.HeadDim), prompt = new(1, 512, Smol.Heads, Smol.KeyHeads, Smol.HeadDim);
     private CausalLM model = null!;
     private KvCache cache = null!;
-    private Tensor keys = null!, values = null!, places = null!;
+    private RotaryTable rotary = null!;
+    private Tensor[] rows = [], tokens = [];
 
-    [Params(1, 32)]
-    public int Rows { get; set; }
+    [Params(ScalarType.Float32, ScalarType.BFloat16)]
+    public ScalarType DType { get; set; }
 
     [GlobalSetup]
     public void Setup()
     {
-        model = CausalLM.Create(Smol.Config(1) with { VocabSize = 64 }, new(1), ScalarType.BFloat16);
-        cache = model.NewCache(Rows, 512);
-        (keys, values) = (New(), New());
-        places = zeros([Rows, 1, 1, 1], ScalarType.Int64);
+        model = CausalLM.Create(Smol.Config(1) with { VocabSize = 64 }, new(1), DType);
+        (cache, rotary) = (model.NewCache(1, 512), new RotaryTable(model.Config));
+        (rows, tokens) = (New(training), New(prompt));
 
-        Tensor New() => Smol.Normal(ScalarType.BFloat16, Rows, Smol.KeyHeads, 1, Smol.HeadDim);
+        Tensor[] New(AttentionShape shape) => [.. new[] { shape.QueryWidth, shape.KeyWidth, shape.KeyWidth }.Select(width => Smol.Normal(DType, shape.Rows, shape.Tokens, width))];
     }
 
-    [Benchmark(Baseline = true)]
-    public void AppendUniform() => Append(null);
+    [Benchmark]
+    public void ForwardAndBackward()
+    {
+        using var scope = NewDisposeScope();
+        Tensor[] leaves = [.. rows.Select(input => input.detach().requires_grad_())];
+        CausalAttention.Of(leaves[0], leaves[1], leaves[2], training, rotary).backward([rows[0]]);
+    }
 
     [Benchmark]
-    public void AppendRagged() => Append(places);
+    public void Prompt() => CachedAttention.Of(tokens[0], tokens[1], tokens[2], prompt, rotary, cache, 0).Dispose();
 
     [GlobalCleanup]
     public void Cleanup()
     {
-        foreach (var tensor in (Tensor[])[keys, values, places]) tensor.Dispose();
+        foreach (var tensor in rows.Concat(tokens)) tensor.Dispose();
+        rotary.Dispose();
         cache.Dispose();
         model.Dispose();
-    }
-
-    private void Append(Tensor? at)
-    {
-        using var scope = NewDisposeScope();
-        cache.Append(0, keys, values, 1, at);
     }
 }

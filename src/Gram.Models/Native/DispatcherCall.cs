@@ -19,7 +19,6 @@ internal unsafe ref struct DispatcherCall(Span<ulong> stack)
     public DispatcherCall AddNull() => Push(0);
     public DispatcherCall AddOptional(Tensor? tensor) => Push(tensor is null ? 0 : Boxed(TensorSlot(tensor)));
     public DispatcherCall AddOptional(double? value) => Push(value is { } known ? Boxed(BitConverter.DoubleToUInt64Bits(known)) : 0);
-    public DispatcherCall AddOptional(long? value) => Push(value is { } known ? Boxed((ulong)known) : 0);
 
     public DispatcherCall Add(IReadOnlyList<Tensor> tensors)
     {
