@@ -35,11 +35,12 @@ internal sealed class HeadLogProbs : autograd.SingleTensorFunction<HeadLogProbs>
         var softmax = HeadSoftmax.Of(hidden, targets.unsqueeze(1), settings.Temperature, settings.Entropy);
         var kept = settings.KeepsLogits ? HeadBlocks.RoomForAll(hidden, weight) : null;
         using var blocks = new HeadBlocks(hidden, weight, kept);
-        blocks.Forward(softmax.Read);
-        var (top, sum) = (softmax.Top, softmax.Sum); // the softmax is exp(z − top) / sum
+        var sums = new SoftmaxSums(targets.unsqueeze(1));
+        blocks.Forward(block => softmax.Read(block, sums));
+        var (top, sum) = (sums.Top, sums.Sum); // the softmax is exp(z − top) / sum
         var logSum = sum.log();
-        var logProbs = softmax.Target - top - logSum;
-        var entropy = settings.Entropy == EntropyUse.None ? null : logSum - (softmax.Weighted / sum); // H = log sum − Σ exp(z − top)·(z − top) / sum
+        var logProbs = sums.Target - top - logSum;
+        var entropy = settings.Entropy == EntropyUse.None ? null : logSum - (sums.Weighted / sum); // H = log sum − Σ exp(z − top)·(z − top) / sum
         ctx.save_for_backward([hidden, weight, targets, Outside(top), Outside(sum), Outside(entropy is null ? logSum : entropy.clone()), kept?.MoveToOuterDisposeScope()!]);
         ctx.save_data(nameof(Settings), settings);
         return Outside((entropy is null ? logProbs : cat([logProbs, entropy], 1)).t().contiguous());

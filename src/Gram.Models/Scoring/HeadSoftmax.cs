@@ -5,7 +5,24 @@ using static TorchSharp.torch;
 
 namespace Gram.Models.Scoring;
 
-/// <summary>What tokens' distributions softmax(logits / temperature) come to, read a block of the vocabulary at a time, and the gradient of the logits.</summary>
+/// <summary>What tokens' distributions softmax(z), z = logits / temperature, come to so far; all [tokens, 1] float32.</summary>
+/// <param name="targets">[tokens, 1] int64 words.</param>
+internal sealed class SoftmaxSums(Tensor targets)
+{
+    /// <summary>z of a token's word.</summary>
+    public Tensor Target { get; } = zeros(targets.shape, ScalarType.Float32, targets.device);
+    /// <summary>The largest z.</summary>
+    public Tensor Top { get; } = full(targets.shape, double.NegativeInfinity, ScalarType.Float32, targets.device);
+    /// <summary>Σ e^(z − top).</summary>
+    public Tensor Sum { get; } = zeros(targets.shape, ScalarType.Float32, targets.device);
+    /// <summary>Σ e^(z − top) · (z − top), where there is an entropy.</summary>
+    public Tensor Weighted { get; } = zeros(targets.shape, ScalarType.Float32, targets.device);
+}
+
+/// <summary>The softmax of logits / temperature, read a block of the vocabulary at a time, and the gradient of the logits.</summary>
+/// <param name="targets">[tokens, 1] int64 words.</param>
+/// <param name="temperature">Divides the logits.</param>
+/// <param name="entropy">Whether there is an entropy.</param>
 internal abstract class HeadSoftmax(Tensor targets, double temperature, EntropyUse entropy)
 {
     /// <summary>[tokens, 1] int64 words.</summary>
@@ -15,21 +32,12 @@ internal abstract class HeadSoftmax(Tensor targets, double temperature, EntropyU
     /// <summary>Whether there is an entropy.</summary>
     protected bool WithEntropy { get; } = entropy != EntropyUse.None;
 
-    /// <summary>[tokens, 1] float32 z of a token's word, with z = logits / temperature.</summary>
-    public Tensor Target { get; } = zeros(targets.shape, ScalarType.Float32, targets.device);
-    /// <summary>[tokens, 1] float32 largest z.</summary>
-    public Tensor Top { get; } = full(targets.shape, double.NegativeInfinity, ScalarType.Float32, targets.device);
-    /// <summary>[tokens, 1] float32 Σ e^(z − top).</summary>
-    public Tensor Sum { get; } = zeros(targets.shape, ScalarType.Float32, targets.device);
-    /// <summary>[tokens, 1] float32 Σ e^(z − top) · (z − top).</summary>
-    public Tensor Weighted { get; } = zeros(targets.shape, ScalarType.Float32, targets.device);
-
     /// <summary>The fastest way for logits of these hidden states.</summary>
     public static HeadSoftmax Of(Tensor hidden, Tensor targets, double temperature, EntropyUse entropy) =>
         Elements.Take(hidden) ? new KernelHeadSoftmax(targets, temperature, entropy) : new TensorHeadSoftmax(targets, temperature, entropy);
 
-    /// <summary>Reads the next block; its logits may be overwritten.</summary>
-    public abstract void Read(HeadBlock block);
+    /// <summary>Adds a block; its logits may be overwritten.</summary>
+    public abstract void Read(HeadBlock block, SoftmaxSums sums);
 
     /// <summary>Overwrites a block's logits with e^(z − top) · (slope · (z − top) + constant), and adds <paramref name="atTarget"/> where the word is the token's.</summary>
     /// <param name="block">The block.</param>
@@ -46,19 +54,19 @@ internal sealed class TensorHeadSoftmax(Tensor targets, double temperature, Entr
     private const double LowEnough = -1000; // e to it is 0
 
     /// <inheritdoc/>
-    public override void Read(HeadBlock block)
+    public override void Read(HeadBlock block, SoftmaxSums sums)
     {
         var z = Scaled(block);
         var (columns, elsewhere) = block.Find(Targets);
-        Target.add_(z.gather(1, columns).masked_fill_(elsewhere, 0));
-        var top = maximum(Top, z.amax([1], keepdim: true));
-        var below = (Top - top).clamp_(LowEnough, 0); // −∞, where nothing came before, times 0 is no number
+        sums.Target.add_(z.gather(1, columns).masked_fill_(elsewhere, 0));
+        var top = maximum(sums.Top, z.amax([1], keepdim: true));
+        var below = (sums.Top - top).clamp_(LowEnough, 0); // −∞, where nothing came before, times 0 is no number
         var factor = below.exp();
         z.sub_(top);
         var exp = WithEntropy ? z.exp() : z.exp_();
-        if (WithEntropy) Weighted.add_(below * Sum).mul_(factor).add_((exp * z).sum(1, keepdim: true));
-        Sum.mul_(factor).add_(exp.sum(1, keepdim: true));
-        Top.copy_(top);
+        if (WithEntropy) sums.Weighted.add_(below * sums.Sum).mul_(factor).add_((exp * z).sum(1, keepdim: true));
+        sums.Sum.mul_(factor).add_(exp.sum(1, keepdim: true));
+        sums.Top.copy_(top);
     }
 
     /// <inheritdoc/>
@@ -84,7 +92,7 @@ internal sealed unsafe class KernelHeadSoftmax(Tensor targets, double temperatur
     private readonly float scale = (float)(1 / temperature);
 
     /// <inheritdoc/>
-    public override void Read(HeadBlock block)
+    public override void Read(HeadBlock block, SoftmaxSums sums)
     {
         if (block.Logits.dtype == ScalarType.BFloat16) Run<ushort>();
         else Run<float>();
@@ -92,7 +100,7 @@ internal sealed unsafe class KernelHeadSoftmax(Tensor targets, double temperatur
         void Run<T>() where T : unmanaged
         {
             var (logits, target) = ((nint)Shim.Data(block.Logits), (nint)Shim.Data(words));
-            float* ofTarget = (float*)Shim.Data(Target), top = (float*)Shim.Data(Top), sum = (float*)Shim.Data(Sum), weighted = (float*)Shim.Data(Weighted);
+            float* ofTarget = (float*)Shim.Data(sums.Target), top = (float*)Shim.Data(sums.Top), sum = (float*)Shim.Data(sums.Sum), weighted = (float*)Shim.Data(sums.Weighted);
             var width = (int)block.Logits.size(1);
             Team.ForEach((int)words.numel(), 1, (token, _) =>
             {
