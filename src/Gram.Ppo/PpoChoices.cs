@@ -7,6 +7,19 @@ public enum Advantage
     Gae,
     /// <summary>Reward-to-go minus the greedy response's reward; no value model.</summary>
     Remax,
+    /// <summary>Reward minus the mean of the query's other samples; no value model.</summary>
+    Rloo,
+    /// <summary>Reward standardised within the query's samples, KL in the loss; no value model.</summary>
+    Grpo,
+}
+
+/// <summary>Whom a sample's score comes from.</summary>
+public enum RewardFrom
+{
+    /// <summary>The judge's comparison with the reference response.</summary>
+    Reference,
+    /// <summary>The mean over comparisons with the query's other samples.</summary>
+    RoundRobin,
 }
 
 /// <summary>What a sample is judged against.</summary>

@@ -137,6 +137,10 @@ public sealed record PpoOptions : IValidatableObject
     [ConfigurationKeyName("reference"), Description("what a sample is judged against: greedy, initial or dataset")]
     public Reference Reference { get; init; } = Reference.Greedy;
 
+    /// <summary>Whether samples are judged against the reference response or against one another.</summary>
+    [ConfigurationKeyName("reward_from"), Description("what a sample is scored by: reference (the reference response), or, for rloo and grpo, round_robin (the query's other samples)")]
+    public RewardFrom RewardFrom { get; init; } = RewardFrom.Reference;
+
     /// <summary>From the judge's score to a reward.</summary>
     [ConfigurationKeyName("reward_transform"), Description("from the judge's score p to a reward: centered 2p − 1, logit, or probability p")]
     public RewardTransform RewardTransform { get; init; } = RewardTransform.Centered;
@@ -145,8 +149,8 @@ public sealed record PpoOptions : IValidatableObject
     [ConfigurationKeyName("reward_clip"), Description("bound of the logit transform"), Range(1e-3, 100)]
     public double RewardClip { get; init; } = 5;
 
-    /// <summary>Divides rewards by their running root mean square; null: on for centered and logit.</summary>
-    [ConfigurationKeyName("ppo_score_norm"), Description("divides rewards by their running root mean square (default: on for centered and logit)")]
+    /// <summary>Divides rewards by their running root mean square; null: on for gae and remax with centered and logit.</summary>
+    [ConfigurationKeyName("ppo_score_norm"), Description("divides rewards by their running root mean square (default: on for gae and remax with centered and logit)")]
     public bool? PpoScoreNorm { get; init; }
 
     /// <summary>Whitens the rewards of all tokens, mean kept.</summary>
@@ -167,7 +171,7 @@ public sealed record PpoOptions : IValidatableObject
     public string Truncation { get; init; } = "keep";
 
     /// <summary>Where advantages come from.</summary>
-    [ConfigurationKeyName("advantage"), Description("gae (value model) or remax (greedy baseline)")]
+    [ConfigurationKeyName("advantage"), Description("gae (value model), remax (greedy baseline), rloo (the other samples' mean) or grpo (standardised within the samples)")]
     public Advantage Advantage { get; init; } = Advantage.Gae;
 
     /// <summary>Discount per token.</summary>
@@ -194,9 +198,9 @@ public sealed record PpoOptions : IValidatableObject
     [ConfigurationKeyName("kl_horizon"), Description("horizon of the adaptive KL weight, in responses"), Range(1, int.MaxValue)]
     public int KlHorizon { get; init; } = 10_000;
 
-    /// <summary>Where the KL term acts.</summary>
-    [ConfigurationKeyName("kl_in"), Description("where the KL term acts: reward or loss")]
-    public KlIn KlIn { get; init; } = KlIn.Reward;
+    /// <summary>Where the KL term acts; null: in the loss for grpo, in the reward for the others.</summary>
+    [ConfigurationKeyName("kl_in"), Description("where the KL term acts: reward or loss (default: loss for grpo, reward for the others)")]
+    public KlIn? KlIn { get; init; }
 
     /// <summary>Passes over a rollout.</summary>
     [ConfigurationKeyName("ppo_epochs"), Description("passes over a rollout"), Range(1, 1000)]
@@ -304,7 +308,16 @@ public sealed record PpoOptions : IValidatableObject
     public bool Resumes => RunDirectory.Resumes(ResumeFromCheckpoint);
 
     /// <summary>Whether rewards are divided by their running root mean square.</summary>
-    public bool NormalisesRewards => PpoScoreNorm ?? RewardTransform != RewardTransform.Probability;
+    public bool NormalisesRewards => PpoScoreNorm ?? (Advantage is Advantage.Gae or Advantage.Remax && RewardTransform != RewardTransform.Probability);
+
+    /// <summary>Whether the KL term is part of the rewards, and not of the loss.</summary>
+    public bool HasKlInReward => (KlIn ?? (Advantage == Advantage.Grpo ? Ppo.KlIn.Loss : Ppo.KlIn.Reward)) == Ppo.KlIn.Reward;
+
+    /// <summary>Whether a query's samples are compared with one another to make advantages.</summary>
+    public bool ComparesSamples => Advantage is Advantage.Rloo or Advantage.Grpo;
+
+    /// <summary>Whether a rollout decodes the policy's greedy answers too.</summary>
+    public bool DecodesGreedy => Reference == Reference.Greedy && RewardFrom == RewardFrom.Reference;
 
     /// <summary>Whether truncated responses get no gradient.</summary>
     public bool MasksTruncated => Truncation == "mask";
@@ -321,7 +334,16 @@ public sealed record PpoOptions : IValidatableObject
             yield return new ValidationResult($"num_samples ({NumSamples}) must divide the rollout of per_device_train_batch_size × gradient_accumulation_steps × ppo_buffer_size = {RolloutSize} responses", ["num_samples"]);
         if (ModelNameOrPath.Length == 0)
             yield return new ValidationResult("model_name_or_path is not set: name the directory of the policy", ["model_name_or_path"]);
-        if (Advantage == Advantage.Remax && PpoWhitenRewards)
-            yield return new ValidationResult("ppo_whiten_rewards has no meaning with advantage: remax; leave it out", ["ppo_whiten_rewards"]);
+        var advantage = Advantage.ToString().ToLowerInvariant();
+        if (Advantage != Advantage.Gae && PpoWhitenRewards)
+            yield return new ValidationResult($"ppo_whiten_rewards has no meaning with advantage: {advantage}; leave it out", ["ppo_whiten_rewards"]);
+        if (ComparesSamples && NumSamples < 2)
+            yield return new ValidationResult($"advantage: {advantage} compares a query's samples: num_samples must be at least 2, and is {NumSamples}", ["num_samples"]);
+        if (!ComparesSamples && RewardFrom == RewardFrom.RoundRobin)
+            yield return new ValidationResult($"reward_from: round_robin is for rloo and grpo, and advantage is {advantage}", ["reward_from"]);
+        if (Advantage == Advantage.Grpo && KlIn == Ppo.KlIn.Reward)
+            yield return new ValidationResult("advantage: grpo keeps the KL term in the loss; leave kl_in out", ["kl_in"]);
+        if (Advantage == Advantage.Grpo && PpoScoreNorm == true)
+            yield return new ValidationResult("advantage: grpo standardises rewards within a query's samples; leave ppo_score_norm out", ["ppo_score_norm"]);
     }
 }

@@ -35,6 +35,20 @@ public sealed class BadInputTests : IDisposable
         ShouldFail(test.Options() with { NumSamples = 3 }, TestRun.Prompts, "num_samples (3) must divide*8 responses");
 
     [Theory]
+    [InlineData(Advantage.Rloo, 1, RewardFrom.Reference, null, null, "advantage: rloo compares*num_samples must be at least 2, and is 1")]
+    [InlineData(Advantage.Gae, 2, RewardFrom.RoundRobin, null, null, "reward_from: round_robin is for rloo and grpo, and advantage is gae")]
+    [InlineData(Advantage.Grpo, 2, RewardFrom.Reference, KlIn.Reward, null, "advantage: grpo keeps the KL term in the loss*")]
+    [InlineData(Advantage.Grpo, 2, RewardFrom.Reference, null, true, "advantage: grpo standardises*ppo_score_norm*")]
+    public Task Run_EstimatorThatCannot_SaysWhy(Advantage advantage, int samples, RewardFrom from, KlIn? kl, bool? norm, string message) =>
+        ShouldFail(test.Options() with { Advantage = advantage, NumSamples = samples, RewardFrom = from, KlIn = kl, PpoScoreNorm = norm }, TestRun.Prompts, message);
+
+    [Theory]
+    [InlineData(Advantage.Remax, 1)]
+    [InlineData(Advantage.Grpo, 2)]
+    public Task Run_WhitenedRewardsWithoutAValueModel_AreRefused(Advantage advantage, int samples) =>
+        ShouldFail(test.Options() with { Advantage = advantage, NumSamples = samples, PpoWhitenRewards = true }, TestRun.Prompts, $"ppo_whiten_rewards has no meaning with advantage: {advantage.ToString().ToLowerInvariant()}*");
+
+    [Theory]
     [InlineData("drop")]
     [InlineData("penalty")]
     public Task Run_UnknownTruncation_ListsWhatIsAccepted(string truncation) =>

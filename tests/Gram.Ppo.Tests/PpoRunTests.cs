@@ -12,15 +12,19 @@ namespace Gram.Ppo.Tests;
 public sealed class PpoRunTests
 {
     [Theory]
-    [InlineData(Advantage.Gae)]
-    [InlineData(Advantage.Remax)]
-    public async Task Run_WithARuleForAJudge_LearnsTheRule(Advantage advantage)
+    [InlineData(Advantage.Gae, 1, RewardFrom.Reference)]
+    [InlineData(Advantage.Remax, 1, RewardFrom.Reference)]
+    [InlineData(Advantage.Rloo, 4, RewardFrom.Reference)]
+    [InlineData(Advantage.Grpo, 4, RewardFrom.RoundRobin)]
+    public async Task Run_WithARuleForAJudge_LearnsTheRule(Advantage advantage, int samples, RewardFrom from)
     {
         using var test = new TestRun();
 
         var result = await test.Run(test.Options() with
         {
             Advantage = advantage,
+            NumSamples = samples,
+            RewardFrom = from,
             MaxSteps = 25,
             PerDeviceTrainBatchSize = 16,
             GradientAccumulationSteps = 1,

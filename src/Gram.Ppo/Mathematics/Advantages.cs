@@ -39,6 +39,37 @@ public static class Advantages
         return DiscountedSum(Masked.Fill(rewards, mask), gamma).MoveToOuterDisposeScope();
     }
 
+    /// <summary>
+    /// Leave-one-out (Ahmadian et al., arXiv 2402.14740): A_i = R_i − mean of the other R_j of the query, the same on every token.
+    /// </summary>
+    /// <param name="rewards">R_i = r_i − β·Σ_t kl_t of each response.</param>
+    /// <param name="queries">The query of each; every query has at least two.</param>
+    public static double[] Rloo(IReadOnlyList<double> rewards, IReadOnlyList<int> queries) =>
+        WithinQueries(rewards, queries, group => [.. group.Select(reward => reward - ((group.Sum() - reward) / (group.Length - 1)))]);
+
+    /// <summary>
+    /// Group-relative (Shao et al., arXiv 2402.03300): A_i = (r_i − mean)/(std + 1e-4) over the query's responses, Bessel's std; 0 where all are equal.
+    /// </summary>
+    /// <param name="rewards">r_i of each response.</param>
+    /// <param name="queries">The query of each; every query has at least two.</param>
+    public static double[] Grpo(IReadOnlyList<double> rewards, IReadOnlyList<int> queries) => WithinQueries(rewards, queries, group =>
+    {
+        if (Array.TrueForAll(group, reward => reward == group[0])) return new double[group.Length]; // a mean's rounding would be all that is left
+        var mean = group.Average();
+        var deviation = Math.Sqrt(group.Sum(reward => (reward - mean) * (reward - mean)) / (group.Length - 1));
+        return [.. group.Select(reward => (reward - mean) / (deviation + 1e-4))];
+    });
+
+    private static double[] WithinQueries(IReadOnlyList<double> rewards, IReadOnlyList<int> queries, Func<double[], double[]> advantages)
+    {
+        var result = new double[rewards.Count];
+        foreach (var rows in Enumerable.Range(0, rewards.Count).GroupBy(row => queries[row]))
+        {
+            foreach (var (row, advantage) in rows.Zip(advantages([.. rows.Select(row => rewards[row])]))) result[row] = advantage;
+        }
+        return result;
+    }
+
     // y_t = x_t + decay·y_{t+1}
     private static Tensor DiscountedSum(Tensor x, double decay)
     {

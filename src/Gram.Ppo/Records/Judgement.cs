@@ -4,8 +4,8 @@ namespace Gram.Ppo.Records;
 
 /// <summary>A judged text.</summary>
 /// <param name="Text">The response as the judge reads it.</param>
-/// <param name="Reference">What it was judged against.</param>
-/// <param name="Pair">The judge's score of the response (A) against the reference (B), both orders.</param>
+/// <param name="Reference">What it was judged against; in a round robin the first of the others.</param>
+/// <param name="Pair">The judge's score of the response (A) against the reference (B), both orders; in a round robin the mean over the others.</param>
 /// <param name="Marker">Whether the text imitates the judge prompt's markers.</param>
 /// <param name="Score">p in [0, 1] as rewarded: the judge's, or 0 for a marker under marker_penalty.</param>
 public sealed record Verdict(string Text, string Reference, PairScore Pair, bool Marker, double Score)

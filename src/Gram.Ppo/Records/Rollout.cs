@@ -6,7 +6,8 @@ namespace Gram.Ppo.Records;
 /// <param name="Prompt">Its prompt.</param>
 /// <param name="Response">Tokens, the decoder's log-probs and, under a filter, kept sets.</param>
 /// <param name="Greedy">The current policy's greedy response to the same prompt, where it is the reference.</param>
-public sealed record RolloutRow(PolicyPrompt Prompt, GeneratedSequence Response, GeneratedSequence? Greedy);
+/// <param name="Query">Place of its query in the step's prompts, which a prompt may have twice: samples of one query share it.</param>
+public sealed record RolloutRow(PolicyPrompt Prompt, GeneratedSequence Response, GeneratedSequence? Greedy, int Query);
 
 /// <summary>What generation gives: the responses of one PPO step, in order of length, so that neighbours make a micro-batch.</summary>
 /// <param name="Step">1-based PPO step.</param>

@@ -103,7 +103,7 @@ internal sealed class PpoSession : IDisposable
 
         var loop = new PpoLoop(
             new RolloutStage(models.Policy, generator, options, sampling),
-            new JudgingStage(scoring, text, options.Reference, initialAnswers),
+            new JudgingStage(scoring, text, options.RewardFrom, options.Reference, initialAnswers),
             new TokenScoringStage(models.Policy, models.Reference, models.Value?.Model, options, padToken),
             rewards,
             learner,

@@ -98,7 +98,7 @@ public sealed class LearnerStage(
         var scores = TokenScorer.Score(policy, hidden, micro.Batch, options.Temperature, withEntropyGradient: options.EntropyCoef > 0);
         var policyLoss = PpoLoss.Policy(scores.LogProbs, oldLogProbs, Rows(experience.Advantages), mask, options.Cliprange, tokens);
         var loss = policyLoss.Loss;
-        if (options.KlIn == KlIn.Loss) loss += experience.Beta * PpoLoss.Kl(scores.LogProbs, Rows(experience.Scores.RefLogProbs), mask, tokens);
+        if (!options.HasKlInReward) loss += experience.Beta * PpoLoss.Kl(scores.LogProbs, Rows(experience.Scores.RefLogProbs), mask, tokens);
         if (options.EntropyCoef > 0) loss -= options.EntropyCoef * Masked.Sum(scores.Entropy, mask) / tokens;
         statistics.AddPolicy(policyLoss, scores.LogProbs, oldLogProbs, scores.Entropy, mask, tokens);
         if (value is null) return Descend(loss);

@@ -24,11 +24,18 @@ public sealed class RewardStage(PpoOptions options, KlController kl, RewardNorma
         var kls = Masked.Fill(Kl.K1(scored.OldLogProbs, scored.RefLogProbs), mask); // [rows, responseTokens]
         var meanKl = kls.sum(1).mean().ToDouble();
         if (meanKl > options.MaxKl) throw new RunStoppedException($"KL from the reference is {meanKl:0.###} nats a response, above max_kl {options.MaxKl}");
-        var rewardBeta = options.KlIn == KlIn.Reward ? beta : 0;
+        var rewardBeta = options.HasKlInReward ? beta : 0;
 
         Tensor advantages;
         Tensor? returns = null;
-        if (options.Advantage == Advantage.Remax)
+        if (options.ComparesSamples)
+        {
+            var totals = rewards.Zip(kls.sum(1).to(CPU).data<float>(), (reward, total) => reward - (rewardBeta * total)).ToArray();
+            int[] queries = [.. scored.Judgement.Rollout.Rows.Select(row => row.Query)];
+            var perRow = options.Advantage == Advantage.Rloo ? Advantages.Rloo(totals, queries) : Advantages.Grpo(rewards, queries);
+            advantages = Masked.Fill(RowTensor(perRow, kls).unsqueeze(1).expand_as(kls), trainMask);
+        }
+        else if (options.Advantage == Advantage.Remax)
         {
             var baseline = RewardTransforms.Tie(options.RewardTransform) / (options.NormalisesRewards ? normaliser.Scale : 1);
             var tokenRewards = TokenRewards.Build(kls, rewardBeta, RowTensor(rewards.Select(reward => reward - baseline), kls), mask);
@@ -48,7 +55,7 @@ public sealed class RewardStage(PpoOptions options, KlController kl, RewardNorma
             RawRewards = raw,
             Rewards = rewards,
             Beta = beta,
-            KlInReward = options.KlIn == KlIn.Reward,
+            KlInReward = options.HasKlInReward,
             MeanKl = meanKl,
             Kl = kls.DetachFromDisposeScope(),
             TrainMask = trainMask.DetachFromDisposeScope(),

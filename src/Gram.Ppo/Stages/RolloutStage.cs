@@ -15,13 +15,11 @@ public sealed class RolloutStage(CausalLM policy, Generator generator, PpoOption
     /// <summary>Samples responses to a step's prompts; rows come back in order of length.</summary>
     public Rollout Generate(PromptBatch batch, CancellationToken cancellationToken)
     {
-        var greedy = options.Reference == Reference.Greedy;
-        var groups = generator.Generate([.. batch.Prompts.Select(prompt => prompt.Tokens)], options.Sampling, greedy, options.NumSamples, random, options.PerDeviceEvalBatchSize, withLogProbs: true, cancellationToken: cancellationToken);
+        var groups = generator.Generate([.. batch.Prompts.Select(prompt => prompt.Tokens)], options.Sampling, options.DecodesGreedy, options.NumSamples, random, options.PerDeviceEvalBatchSize, withLogProbs: true, cancellationToken: cancellationToken);
         // What the kernel copied of the weights (norms, biases) and its own memory serve decoding only, and the update outdates them.
         policy.WeightsChanged();
         var rows = batch.Prompts
-            .Zip(groups, (prompt, group) => group.Samples.Select(sample => new RolloutRow(prompt, sample, group.Greedy)))
-            .SelectMany(row => row)
+            .SelectMany((prompt, query) => groups[query].Samples.Select(sample => new RolloutRow(prompt, sample, groups[query].Greedy, query)))
             .OrderBy(row => row.Prompt.Tokens.Length + row.Response.Tokens.Length)
             .ToArray();
         return new Rollout(batch.Step, rows, groups.Sum(group => (group.Greedy?.Tokens.Length ?? 0) + group.Samples.Sum(sample => sample.Tokens.Length)));

@@ -14,6 +14,33 @@ public sealed class AdvantagesTests : IDisposable
     public void Dispose() => scope.Dispose();
 
     [Fact]
+    public void Rloo_TwoQueriesInAnyOrder_IsRewardMinusTheOthersMean() =>
+        Advantages.Rloo([1, 10, 2, 30, 6], [0, 7, 0, 7, 0]).Should().BeEquivalentTo([1 - 4.0, 10 - 30.0, 2 - 3.5, 30 - 10.0, 6 - 1.5], o => o.WithStrictOrdering());
+
+    [Fact]
+    public void Rloo_AnyRewards_SumToZeroWithinAQuery()
+    {
+        var random = new Gram.Models.RandomSource(8);
+        double[] rewards = [.. Enumerable.Range(0, 12).Select(_ => random.NextDouble())];
+        int[] queries = [.. Enumerable.Range(0, 12).Select(i => i % 3)];
+
+        var advantages = Advantages.Rloo(rewards, queries);
+
+        for (var query = 0; query < 3; query++) advantages.Where((_, i) => queries[i] == query).Sum().Should().BeApproximately(0, 1e-12);
+    }
+
+    [Fact]
+    public void Grpo_TwoQueries_StandardisesEachAndLeavesEqualRewardsAtZero()
+    {
+        // 1, 2, 6: mean 3, squares 4 + 1 + 9 = 14, Bessel's variance 7.
+        var deviation = Math.Sqrt(7) + 1e-4;
+        var advantages = Advantages.Grpo([1, 0.1, 2, 0.1, 6, 0.1], [4, 2, 4, 2, 4, 2]);
+
+        advantages.Zip([-2 / deviation, 0, -1 / deviation, 0, 3 / deviation, 0]).Should().AllSatisfy(pair => pair.First.Should().BeApproximately(pair.Second, 1e-12));
+        advantages.Where((_, i) => i % 2 == 1).Should().AllBeEquivalentTo(0.0);
+    }
+
+    [Fact]
     public void Gae_TwoTokens_FollowsTheRecursion()
     {
         // δ_1 = 1 − 0.5 = 0.5; δ_0 = 0 + 0.5·0.5 − 0.25 = 0; A_1 = 0.5, A_0 = 0 + 0.5·0.8·0.5 = 0.2; returns = A + V.

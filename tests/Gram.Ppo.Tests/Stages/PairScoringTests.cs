@@ -32,5 +32,21 @@ public sealed class PairScoringTests
         free[0].Should().Match<Records.Verdict>(verdict => verdict.Marker && verdict.Score > 0.9);
     }
 
+    [Fact]
+    public async Task RoundRobin_SeveralQueries_AveragesOverTheOthersAndJudgesEachPairOnce()
+    {
+        var (verdicts, judged) = await Scoring().RoundRobinAsync([(0, "q", "a"), (1, "r", "a a"), (0, "q", "b"), (1, "r", "b"), (0, "q", "a")], default);
+
+        // Letters a: 1, 0, 1 for q; equal texts tie without a call.
+        var wins = 1 / (1 + Math.Exp(-1));
+        verdicts[0].Score.Should().BeApproximately((wins + 0.5) / 2, 1e-9);
+        verdicts[2].Score.Should().BeApproximately(1 - wins, 1e-9);
+        verdicts[4].Score.Should().BeApproximately(verdicts[0].Score, 1e-9);
+        verdicts[1].Score.Should().BeApproximately(1 - verdicts[3].Score, 1e-9);
+        verdicts[1].Reference.Should().Be("b");
+        judged.Should().Be(3);
+        judge.Asked.Should().Equal(new AnswerPair("q", "a", "b"), new AnswerPair("q", "b", "a"), new AnswerPair("r", "a a", "b"));
+    }
+
     private PairScoring Scoring(bool markerPenalty = true) => new(judge, GramConfig.Published, markerPenalty);
 }

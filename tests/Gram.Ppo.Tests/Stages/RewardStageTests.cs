@@ -78,6 +78,27 @@ public sealed class RewardStageTests : IDisposable
     }
 
     [Fact]
+    public void Credit_Rloo_IsTheRewardWithKlBeyondTheOthersMean()
+    {
+        // Σ kl 0.6 and 0.8, β 0.5: R = 0.5 − 0.3 = 0.2 and −0.4; each minus the other.
+        using var experience = Credit(StageWorld.Options with { Advantage = Advantage.Rloo, NumSamples = 2, KlCoef = 0.5 }, 0.75, 0.5);
+
+        experience.Advantages.ShouldBeNear(Floats([0.6f, 0.6f, 0], [-0.6f, -0.6f, -0.6f]), 1e-6);
+        experience.Returns.Should().BeNull();
+    }
+
+    [Fact]
+    public void Credit_Grpo_StandardisesRewardsWithoutKl()
+    {
+        // Rewards 0.5 and 0: mean 0.25, Bessel's std 0.353553.
+        using var experience = Credit(StageWorld.Options with { Advantage = Advantage.Grpo, NumSamples = 2, KlCoef = 0.5, PpoScoreNorm = null }, 0.75, 0.5);
+
+        experience.Advantages.ShouldBeNear(Floats([0.706907f, 0.706907f, 0], [-0.706907f, -0.706907f, -0.706907f]), 1e-5);
+        experience.KlInReward.Should().BeFalse();
+        experience.Rewards.Should().Equal(experience.RawRewards, "rewards are not divided by their running scale");
+    }
+
+    [Fact]
     public void Credit_KlInTheLoss_LeavesRewardsAlone()
     {
         using var experience = Credit(Remax with { KlIn = KlIn.Loss }, 0.75, 0.5);

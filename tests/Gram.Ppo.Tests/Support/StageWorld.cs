@@ -35,10 +35,10 @@ internal sealed class StageWorld : IDisposable
     public static PpoOptions Options { get; } = new() { ModelNameOrPath = "tiny", PerDeviceTrainBatchSize = 2, GradientAccumulationSteps = 2, PpoBufferSize = 1, MaxNewTokens = 8, PpoScoreNorm = false };
 
     /// <summary>A response by hand; it ends where its last token is the end token.</summary>
-    public static RolloutRow Row(int[] prompt, int[] response) => new(
+    public static RolloutRow Row(int[] prompt, int[] response, int query = 0) => new(
         new PolicyPrompt(0, new Prompt("a"), "a", prompt),
         new GeneratedSequence(response, response[^1] == TinyPolicy.End ? ResponseEnd.EndToken : ResponseEnd.Length, new float[response.Length]),
-        null);
+        null, query);
 
     /// <summary>A judged rollout with these scores p.</summary>
     public static Judgement Judge(IReadOnlyList<RolloutRow> rows, params double[] scores) =>
