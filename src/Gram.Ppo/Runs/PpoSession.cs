@@ -19,7 +19,6 @@ namespace Gram.Ppo.Runs;
 internal sealed class PpoSession : IDisposable
 {
     private const int SamplesLoggedPerStep = 4, Examples = 3;
-    private const double LargestGap = 0.05;
 
     private readonly PpoOptions options;
     private readonly PpoEvents events;
@@ -34,13 +33,13 @@ internal sealed class PpoSession : IDisposable
     private readonly LearnerStage learner;
     private readonly RewardStage rewards;
     private readonly EvaluationStage evaluation;
+    private readonly RunHealth health = new();
     private readonly RunState state;
     private readonly RunDirectory directory;
     private readonly SampleFile samples;
     private readonly string? checkpoint;
     private readonly int padToken, totalSteps, doneSteps;
     private readonly Stopwatch clock = Stopwatch.StartNew();
-    private bool gapSaid;
     private double lastKl, stepSeconds;
 
     public PpoSession(
@@ -174,14 +173,9 @@ internal sealed class PpoSession : IDisposable
     {
         lastKl = update.Experience.MeanKl;
         stepSeconds += seconds.Values.Sum();
-        var gap = update.Experience.Scores.LogProbGap.Max;
-        if (gap > LargestGap && !gapSaid)
-        {
-            gapSaid = true;
-            Say($"step {step}: log-probs of decoder and learner differ by up to {gap:0.###} (gram/logprob_gap)", isWarning: true);
-        }
-        if (!IsEvery(options.LoggingSteps, step) && evaluated is null && step != totalSteps) return;
         var metrics = StepMetrics.Of(update, seconds, evaluated);
+        foreach (var notice in health.Check(step, metrics)) events.Notices.Publish(notice);
+        if (!IsEvery(options.LoggingSteps, step) && evaluated is null && step != totalSteps) return;
         var lines = SampleLines(update, step);
         directory.Log(step, metrics);
         directory.Guard(() => samples.Write(lines));
