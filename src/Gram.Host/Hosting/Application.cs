@@ -30,7 +30,7 @@ internal static class Application
             }
             var (command, words) = CommandTable.Find(args);
             var schema = command.Schema;
-            var arguments = CommandArguments.Parse(words, schema);
+            var arguments = CommandArguments.Parse(words, schema, command.Word);
             if (arguments.Help || (words.Count == 0 && !command.RunsBare))
             {
                 Console.Out.Write(HelpText.Of(command));
