@@ -57,11 +57,26 @@ public sealed class EvalTests(TinyModels tiny)
         foreach (var key in Keys) again.Json[key]!.ToJsonString().Should().Be(judged.Json[key]!.ToJsonString(), key);
     }
 
+    [Fact]
+    public async Task Eval_Baselines_StandBesideTheJudge()
+    {
+        var run = tiny.Write("baselines.yaml", $"model_name_or_path: {tiny.Policy}", $"dataset: {tiny.Pairs}", "gram_loss: true", "template: none", "max_steps: 2", "per_device_train_batch_size: 4", "gradient_accumulation_steps: 1");
+
+        var evaluated = await GramProgram.RunAsync(tiny.Root, "eval", "pairs", "--dataset", tiny.Pairs, "--reward_model", tiny.Judge, "--baselines", "--baseline_run", run, "--json");
+
+        evaluated.ExitCode.Should().Be(0, evaluated.Error);
+        var baselines = evaluated.Json["baselines"]!.AsArray().ToDictionary(row => row!["name"]!.GetValue<string>(), row => row!["overall"]!.GetValue<double>());
+        baselines.Keys.Should().Equal("length rule", "bag of words", "Bradley–Terry head");
+        baselines["bag of words"].Should().Be(100, "it is asked what it was trained on");
+        evaluated.Json["length_rule"]!.GetValue<double>().Should().Be(baselines["length rule"]);
+    }
+
     [Theory]
     [InlineData("'benchmark' is none of its values: rewardbench", "rewardbench")]
     [InlineData("--reward_model JUDGE or --scores FILE", "pairs")]
     [InlineData("--dataset is needed", "pairs", "--reward_model", "judge")]
     [InlineData("nowhere.jsonl", "pairs", "--scores", "nowhere.jsonl")]
+    [InlineData("has no config.yaml of its training", "pairs", "--dataset", "pairs.jsonl", "--reward_model", "judge", "--baselines")]
     [InlineData("group_by", "llmbar", "--scores", "x.jsonl", "--group_by", "kind")]
     public async Task Eval_Mistake_IsOneLine(string message, params string[] args)
     {

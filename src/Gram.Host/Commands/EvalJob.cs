@@ -13,7 +13,7 @@ using Gram.Training.Runs;
 namespace Gram.Host.Commands;
 
 /// <summary>Evaluates a judge, or a file of scores, on a benchmark.</summary>
-internal sealed class EvalJob(EvalOptions options, CommonOptions common, Engine engine, ModelFinder models, IPublisher<StepLogged> steps, IPublisher<Notice> notices) : IJob
+internal sealed class EvalJob(EvalOptions options, CommonOptions common, Engine engine, ModelFinder models, BaselineJudging baselines, IPublisher<StepLogged> steps, IPublisher<Notice> notices) : IJob
 {
     /// <summary>Comparisons judged between two lines of progress.</summary>
     private const int PartRows = 256;
@@ -22,21 +22,25 @@ internal sealed class EvalJob(EvalOptions options, CommonOptions common, Engine 
     {
         var clock = Stopwatch.StartNew();
         var benchmark = Benchmark.ByName(options.Benchmark, options.GroupBy);
+        var run = options.Baselines ? baselines.Run() : null;
         var items = BenchmarkReader.Items(benchmark, options.Dataset, options.DatasetDir, options.MaxSamples);
         IReadOnlyList<Verdict> verdicts;
         if (options.Scores is { } scores) (items, verdicts) = BenchmarkReader.Scores(benchmark, scores, items);
         else verdicts = await JudgeAsync(options.RewardModel!, items, cancellationToken);
         if (benchmark.Missing(items) is { Count: > 0 } missing) notices.Publish(new Notice($"{benchmark.Name}: no item of {string.Join(", ", missing)}; the average is over what is there", IsWarning: true));
 
-        var report = new EvaluationReport(
-            benchmark.Name,
-            Evaluation.Of(options.RewardModel ?? Path.GetFileName(options.Scores!), benchmark, items, verdicts, common.Seed, options.BootstrapSamples),
-            Evaluation.OfLength(benchmark, items, common.Seed, options.BootstrapSamples) is { } length ? [length] : [],
-            options.Published ? PublishedFigures.Of(benchmark) : []);
+        List<Evaluation> floors = Evaluation.OfLength(benchmark, items, common.Seed, options.BootstrapSamples) is { } length ? [length] : [];
+        if (run is not null)
+        {
+            await foreach (var (name, said) in baselines.JudgeAsync(run, items, cancellationToken)) floors.Add(EvaluationOf(name, said));
+        }
+        var report = new EvaluationReport(benchmark.Name, EvaluationOf(options.RewardModel ?? Path.GetFileName(options.Scores!), verdicts), floors, options.Published ? PublishedFigures.Of(benchmark) : []);
         var json = report.ToJson();
         json["seconds"] = clock.Elapsed.TotalSeconds;
         json["page"] = Write(report, json);
         return new JobResult(json, $"{report.ToText()}\n{json["page"]}");
+
+        Evaluation EvaluationOf(string judge, IReadOnlyList<Verdict> said) => Evaluation.Of(judge, benchmark, items, said, common.Seed, options.BootstrapSamples);
     }
 
     private async Task<IReadOnlyList<Verdict>> JudgeAsync(string rewardModel, IReadOnlyList<BenchmarkItem> items, CancellationToken cancellationToken)

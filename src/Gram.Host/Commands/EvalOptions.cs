@@ -43,6 +43,12 @@ internal sealed record EvalOptions : IValidatableObject
     [ConfigurationKeyName("published"), Description("shows the figures that GRAM publishes for the benchmark beside these")]
     public bool Published { get; init; }
 
+    [ConfigurationKeyName("baselines"), Description("trains a bag of words and a Bradley–Terry reward head as the judge was trained, and shows them beside it")]
+    public bool Baselines { get; init; }
+
+    [ConfigurationKeyName("baseline_run"), Description("training run (its folder or YAML) that gives the baselines' checkpoint, data and rates; the judge's own unless set")]
+    public string? BaselineRun { get; init; }
+
     [ConfigurationKeyName("bootstrap_samples"), Description("resamples behind the intervals"), Range(100, 1000000)]
     public int BootstrapSamples { get; init; } = Evaluation.BootstrapSamples;
 
@@ -50,6 +56,7 @@ internal sealed record EvalOptions : IValidatableObject
     {
         if (RewardModel is null == Scores is null) yield return new ValidationResult("scores are needed from one place: --reward_model JUDGE or --scores FILE");
         if (RewardModel is not null && Dataset.Count == 0) yield return new ValidationResult("--dataset is needed: the benchmark's file, which the judge reads");
+        if (BaselineRun is not null && !Baselines) yield return new ValidationResult("baseline_run: says what --baselines are trained on, which is not set");
         if (GroupBy is not null && Benchmark != "pairs") yield return new ValidationResult($"group_by: {Benchmark} has groups of its own; pairs can be grouped");
         if (Scores is not null && MaxSamples is not null) yield return new ValidationResult("max_samples: a file of scores is evaluated whole");
     }

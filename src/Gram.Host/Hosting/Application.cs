@@ -55,7 +55,7 @@ internal static class Application
         builder.Services.Configure<ConsoleLifetimeOptions>(console => console.SuppressStatusMessages = true);
         // A checkpoint may take longer than the host's 30 seconds.
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = Timeout.InfiniteTimeSpan);
-        builder.Services.AddSingleton(settings).AddSingleton<PpoEvents>().AddSingleton<Engine>().AddSingleton<ModelFinder>().AddSingleton<JobOutcome>().AddHostedService<JobService>();
+        builder.Services.AddSingleton(settings).AddSingleton<PpoEvents>().AddSingleton<Engine>().AddSingleton<ModelFinder>().AddSingleton<BaselineJudging>().AddSingleton<JobOutcome>().AddHostedService<JobService>();
 #if MESSAGEPIPE
         builder.Services.AddMessagePipeEvents();
 #else
