@@ -50,6 +50,7 @@ internal sealed class EvalJob(EvalOptions options, CommonOptions common, Engine 
         PairRow[] rows = [.. items.SelectMany(item => item.Comparisons).Select(comparison => comparison.Pair!)];
         AnswerPair[] pairs = [.. rows.Select(row => row.Pair(judge.Config.TurnFormat))];
         var verdicts = new List<Verdict>();
+        var unread = new List<JsonRow>();
         var timer = Stopwatch.StartNew();
         foreach (var part in Enumerable.Range(0, pairs.Length).Chunk(PartRows))
         {
@@ -58,11 +59,12 @@ internal sealed class EvalJob(EvalOptions options, CommonOptions common, Engine 
             var found = judged.Zip(await judge.ScoreAsync([.. judged.Select(i => pairs[i])], cancellationToken)).ToDictionary(pair => pair.First, pair => pair.Second);
             foreach (var i in part)
             {
-                if (!found.ContainsKey(i)) notices.Publish(new Notice($"{rows[i].Source.File}, row {rows[i].Source.Row}: counts as a tie, its question alone is longer than the judge's context", IsWarning: true));
+                if (!found.ContainsKey(i)) unread.Add(rows[i].Source);
                 verdicts.Add(Verdict.Of(found.GetValueOrDefault(i, PairScore.Tie)));
             }
             steps.Publish(new StepLogged("eval", verdicts.Count, pairs.Length, new Dictionary<string, double> { ["pairs_per_s"] = verdicts.Count / timer.Elapsed.TotalSeconds }) { Elapsed = timer.Elapsed });
         }
+        if (unread.Count > 0) notices.Publish(new Notice($"{unread.Count} comparisons count as ties, their question alone is longer than the judge's context; the first is {unread[0].File}, row {unread[0].Row}", IsWarning: true));
         if (judge.Shortened > 0) notices.Publish(new Notice($"{judge.Shortened} comparisons had their answers shortened to fit the judge's context", IsWarning: true));
         JsonRows.Write(PathOf("scored.jsonl"), rows.Zip(verdicts, (row, verdict) => row.Scored(new PairScore(verdict.PAb!.Value, verdict.PBa!.Value))));
         return verdicts;

@@ -6,17 +6,21 @@ namespace Gram.Reward.Baselines;
 /// <summary>A judge that knows how often words occur and nothing else: logistic regression on the difference of both answers' word counts.</summary>
 public sealed partial class BagOfWords : IPairJudge
 {
-    /// <summary>½·λ·|w|² beside the sum of the losses; 1 is what scikit-learn's C = 1 says.</summary>
-    private const double Penalty = 1;
+    private const int Folds = 5;
+
+    /// <summary>Values of λ in ½·λ·|w|² beside the sum of the losses; 1 is scikit-learn's default (C = 1).</summary>
+    private static readonly double[] Penalties = [1, 10, 100];
 
     private readonly Dictionary<string, int> vocabulary = [];
     private readonly double[] weights;
 
-    /// <summary>Fits it to pairs whose answer A is the better one.</summary>
+    /// <summary>Fits it to pairs whose answer A is the better one; the penalty is the one that predicts left-out fifths of them best.</summary>
     public BagOfWords(IReadOnlyList<AnswerPair> pairs)
     {
         foreach (var word in pairs.SelectMany(pair => Words(pair.AnswerA).Concat(Words(pair.AnswerB)))) vocabulary.TryAdd(word, vocabulary.Count);
-        weights = LogisticRegression.Fit([.. pairs.Select(Difference)], vocabulary.Count, Penalty);
+        (int[], double[])[] rows = [.. pairs.Select(Difference)];
+        var penalty = rows.Length < Folds ? Penalties[0] : Penalties.MinBy(candidate => LeftOutLoss(rows, candidate));
+        weights = LogisticRegression.Fit(rows, vocabulary.Count, penalty);
     }
 
     /// <inheritdoc/>
@@ -25,6 +29,12 @@ public sealed partial class BagOfWords : IPairJudge
         var p = 1 / (1 + Math.Exp(-LogisticRegression.Dot(Difference(pair), weights)));
         return new PairScore(p, p);
     })]);
+
+    private double LeftOutLoss((int[], double[])[] rows, double penalty) => Enumerable.Range(0, Folds).Sum(fold =>
+    {
+        var fitted = LogisticRegression.Fit([.. rows.Where((_, i) => i % Folds != fold)], vocabulary.Count, penalty);
+        return rows.Where((_, i) => i % Folds == fold).Sum(row => LogisticRegression.Loss(row, fitted));
+    });
 
     /// <summary>Counts of answer A's known words minus those of answer B's.</summary>
     private (int[] Indices, double[] Values) Difference(AnswerPair pair)

@@ -1,6 +1,7 @@
 using Gram.Models;
 using Gram.Models.Tokenization;
 using Gram.Models.Transformer;
+using Gram.Pipes;
 using Gram.Pipes.Events;
 using Gram.Reward.Judging;
 using Gram.Reward.Training;
@@ -12,7 +13,10 @@ using static TorchSharp.torch;
 
 namespace Gram.Reward.Baselines;
 
-/// <summary>Trains the rival of GRAM's paper, a Bradley–Terry reward head with its whole trunk, by the settings of a GRAM run: checkpoint, data, rates, batches, seed.</summary>
+/// <summary>
+/// Trains the rival of GRAM's paper, a Bradley–Terry reward head with its whole trunk, by the settings of a GRAM run: checkpoint, data,
+/// rates, batches, seed. All of its tensor work, judging included, happens on one thread of its own.
+/// </summary>
 /// <param name="options">The run.</param>
 /// <param name="steps">Told of every logged step.</param>
 /// <param name="device">Where the model is; the CPU unless given.</param>
@@ -28,7 +32,10 @@ public sealed class BradleyTerryTrainer(GramTrainingOptions options, IPublisher<
     /// <param name="cancellationToken">Stops it; nothing is kept.</param>
     /// <exception cref="GramException">The checkpoint is wrong, or has no known chat template.</exception>
     /// <exception cref="RunStoppedException">Too many gradients in a row were not finite.</exception>
-    public async Task<T> TrainAsync<T>(IReadOnlyList<AnswerPair> pairs, Func<RewardHead, Task<T>> use, CancellationToken cancellationToken = default)
+    public Task<T> TrainAsync<T>(IReadOnlyList<AnswerPair> pairs, Func<RewardHead, Task<T>> use, CancellationToken cancellationToken = default) =>
+        DeviceThread.RunAsync(() => TrainHere(pairs, use, cancellationToken));
+
+    private async Task<T> TrainHere<T>(IReadOnlyList<AnswerPair> pairs, Func<RewardHead, Task<T>> use, CancellationToken cancellationToken)
     {
         var tokenizer = Tokenizer.Load(options.ModelNameOrPath);
         var template = ChatTemplate.Resolve(options.Template is GramConfig.NoTemplate ? options.Template : null, tokenizer);

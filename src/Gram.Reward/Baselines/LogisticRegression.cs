@@ -37,6 +37,13 @@ internal static class LogisticRegression
         return sum;
     }
 
+    /// <summary>log(1 + exp(−w·x)) of a row.</summary>
+    public static double Loss((int[], double[]) row, double[] weights)
+    {
+        var z = Dot(row, weights);
+        return Math.Max(-z, 0) + Math.Log(1 + Math.Exp(-Math.Abs(z)));
+    }
+
     /// <summary>d with (XᵀDX + penalty·I)·d = −gradient.</summary>
     private static double[] Solve(IReadOnlyList<(int[], double[])> rows, double[] curvatures, double[] gradient, double penalty)
     {
@@ -70,9 +77,7 @@ internal static class LogisticRegression
     }
 
     private static double Loss(IReadOnlyList<(int[], double[])> rows, double[] weights, double penalty) =>
-        rows.Sum(row => Softplus(-Dot(row, weights))) + 0.5 * penalty * Dot(weights, weights);
-
-    private static double Softplus(double z) => Math.Max(z, 0) + Math.Log(1 + Math.Exp(-Math.Abs(z)));
+        rows.Sum(row => Loss(row, weights)) + 0.5 * penalty * Dot(weights, weights);
 
     private static double Dot(double[] a, double[] b)
     {

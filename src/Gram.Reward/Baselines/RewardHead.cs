@@ -33,8 +33,11 @@ public sealed class RewardHead : IPairJudge, IDisposable
     public RewardHead(CausalLM trunk, Tokenizer tokenizer, ChatTemplate template, int limit, RandomSource random, int batchTokens = 8192)
     {
         (this.trunk, this.tokenizer, this.template, this.limit, this.batchTokens) = (trunk, tokenizer, template, limit, batchTokens);
+        using var scope = NewDisposeScope();
         var deviation = 1 / Math.Sqrt(trunk.Config.HiddenSize + 1);
-        weight = tensor(Enumerable.Range(0, trunk.Config.HiddenSize).Select(_ => (float)(deviation * random.NextGaussian())).ToArray(), [1, trunk.Config.HiddenSize], device: trunk.Device).DetachFromDisposeScope();
+        var drawn = tensor(Enumerable.Range(0, trunk.Config.HiddenSize).Select(_ => (float)(deviation * random.NextGaussian())).ToArray(), [1, trunk.Config.HiddenSize]);
+        // A copy: an array's own memory lies differently each time, and products round with it.
+        weight = drawn.to(trunk.Device, copy: true).DetachFromDisposeScope();
         weight.requires_grad = true;
         Parameters = WithHead(trunk);
     }

@@ -23,7 +23,7 @@ public static class BenchmarkReader
     /// <exception cref="GramException">A row is wrong or has no scores, or the texts are of other items.</exception>
     public static (IReadOnlyList<BenchmarkItem> Items, IReadOnlyList<Verdict> Verdicts) Scores(Benchmark benchmark, string scores, IReadOnlyList<BenchmarkItem> texts)
     {
-        var items = benchmark.Read(DatasetInfo.Find(scores, ""));
+        var items = benchmark.Read(new DatasetInfo(scores, scores, null, null, DatasetInfo.DefaultColumns, new()));
         Verdict[] verdicts = [.. items.SelectMany(item => item.Comparisons).Select(comparison => comparison.Verdict ?? throw comparison.Source.Error("score_chosen", "and score_rejected are missing: the file holds no scores"))];
         if (texts.Count == 0) return (items, verdicts);
         if (texts.Count != items.Count) throw new GramException($"{scores} scores {items.Count} items, the data sets hold {texts.Count}: name those that it scores, in its order");
