@@ -1,3 +1,4 @@
+using System.Xml.Linq;
 using Gram.Models;
 using Gram.Reward.Benchmarks;
 
@@ -24,6 +25,19 @@ public sealed class StatisticsTests
 
         calibration.Bins.Single(bin => bin.Count > 0).Confidence.Should().BeApproximately(0.75, 1e-12);
         calibration.ExpectedError.Should().BeApproximately(0.25, 1e-12);
+    }
+
+    /// <summary>Two bins hold something: a frame's rectangle, the background's, and a bar for each, as high as its accuracy.</summary>
+    [Fact]
+    public void ReliabilityPlot_OfTwoBins_DrawsABarForEach()
+    {
+        var calibration = Calibration.Of([new(0.97, 0.03), new(0.03, 0.97), new(0.62, 0.38)]);
+
+        var svg = XDocument.Parse(ReliabilityPlot.Svg("a < b & c", calibration));
+
+        double[] heights = [.. svg.Descendants().Where(element => element.Name.LocalName == "rect" && (string?)element.Attribute("fill") == "#4878a8").Select(bar => (double)bar.Attribute("height")!)];
+        heights.Should().Equal(400, 200);
+        svg.Descendants().Select(element => element.Value).Should().Contain("a < b & c");
     }
 
     /// <summary>The mean of 400 coin flips has standard error 0.025, so that its interval is near ±0.049.</summary>
