@@ -16,6 +16,9 @@ internal sealed record Command(string Name, string Summary, string Example, Type
     /// <summary>The folder that its runs are written to, where none is named; null for commands without runs.</summary>
     public string? RunFolder { get; init; }
 
+    /// <summary>The key that the command's first word sets; null for commands without such a word.</summary>
+    public string? Word { get; init; }
+
     /// <summary>Whether LLaMA-Factory's training keys without effect here are accepted.</summary>
     public bool Trains { get; init; }
 

@@ -8,7 +8,10 @@ namespace Gram.Host.Configuration;
 internal sealed record CommandArguments(string? File, IReadOnlyDictionary<string, string> Values, bool Help)
 {
     /// <summary>Reads <c>[FILE.yaml] --key value --key=value --flag</c>. A flag takes the next word only where that is true or false.</summary>
-    public static CommandArguments Parse(IReadOnlyList<string> words, OptionSchema schema)
+    /// <param name="words">The words.</param>
+    /// <param name="schema">The command's keys.</param>
+    /// <param name="wordKey">The key that the first word sets, unless it names a YAML file; null = none.</param>
+    public static CommandArguments Parse(IReadOnlyList<string> words, OptionSchema schema, string? wordKey = null)
     {
         string? file = null;
         var help = false;
@@ -22,6 +25,11 @@ internal sealed record CommandArguments(string? File, IReadOnlyDictionary<string
             }
             else if (!word.StartsWith("--", StringComparison.Ordinal) || word.Length == 2)
             {
+                if (wordKey is not null && i == 0 && Path.GetExtension(word).ToUpperInvariant() is not (".YAML" or ".YML"))
+                {
+                    values[wordKey] = word;
+                    continue;
+                }
                 if (file is not null) throw new GramException($"unexpected '{word}' after '{file}': keys start with two dashes, and only one file is read");
                 file = word;
             }

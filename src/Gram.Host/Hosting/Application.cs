@@ -30,7 +30,7 @@ internal static class Application
             }
             var (command, words) = CommandTable.Find(args);
             var schema = command.Schema;
-            var arguments = CommandArguments.Parse(words, schema);
+            var arguments = CommandArguments.Parse(words, schema, command.Word);
             if (arguments.Help || (words.Count == 0 && !command.RunsBare))
             {
                 Console.Out.Write(HelpText.Of(command));
@@ -55,7 +55,7 @@ internal static class Application
         builder.Services.Configure<ConsoleLifetimeOptions>(console => console.SuppressStatusMessages = true);
         // A checkpoint may take longer than the host's 30 seconds.
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = Timeout.InfiniteTimeSpan);
-        builder.Services.AddSingleton(settings).AddSingleton<PpoEvents>().AddSingleton<Engine>().AddSingleton<ModelFinder>().AddSingleton<JobOutcome>().AddHostedService<JobService>();
+        builder.Services.AddSingleton(settings).AddSingleton<PpoEvents>().AddSingleton<Engine>().AddSingleton<ModelFinder>().AddSingleton<BaselineJudging>().AddSingleton<JobOutcome>().AddHostedService<JobService>();
 #if MESSAGEPIPE
         builder.Services.AddMessagePipeEvents();
 #else

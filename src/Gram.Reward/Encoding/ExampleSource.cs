@@ -93,7 +93,7 @@ public sealed class ExampleSource
     }
 
     /// <summary>Takes a share (below 1) or a number of rows out of the training data.</summary>
-    private static (List<DatasetRow> Train, List<DatasetRow> Eval) HoldOut(List<DatasetRow> rows, double size, RandomSource random)
+    internal static (List<DatasetRow> Train, List<DatasetRow> Eval) HoldOut(List<DatasetRow> rows, double size, RandomSource random)
     {
         if (size <= 0) return (rows, []);
         var count = size < 1 ? (int)Math.Ceiling(size * rows.Count) : (int)size;

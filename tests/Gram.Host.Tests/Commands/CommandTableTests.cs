@@ -97,6 +97,10 @@ public sealed class CommandTableTests
         Load("align", "--stage2_learning_rate", "3e-5").Get<Gram.Reward.Training.GramTrainingOptions>(AlignOptions.Stage2).LearningRate.Should().Be(3e-5);
 
     [Fact]
+    public void Eval_Benchmarks_AreThoseOfTheLibrary() =>
+        CommandTable.Find(["eval"]).Command.Schema.Find("benchmark")!.Allowed.Should().Equal(Gram.Reward.Benchmarks.Benchmark.Names);
+
+    [Fact]
     public void Find_UnknownCommand_NamesTheNearest()
     {
         var find = () => CommandTable.Find(["juge"]);

@@ -42,6 +42,18 @@ public sealed class CommandArgumentsTests
         CommandArguments.Parse([word], Schema).Help.Should().BeTrue();
     }
 
+    [Theory]
+    [InlineData("judgebench", "run.yaml")]
+    [InlineData("judgebench")]
+    [InlineData("run.yaml")]
+    public void Parse_WordOfTheCommand_SetsItsKeyUnlessItIsAFile(params string[] words)
+    {
+        var arguments = CommandArguments.Parse(words, Schema, "benchmark");
+
+        arguments.Values.GetValueOrDefault("benchmark").Should().Be(words[0] == "judgebench" ? "judgebench" : null);
+        arguments.File.Should().Be(words[^1] == "run.yaml" ? "run.yaml" : null);
+    }
+
     [Fact]
     public void Parse_TwoFiles_IsAnError()
     {
