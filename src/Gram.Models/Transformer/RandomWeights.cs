@@ -22,7 +22,8 @@ internal static class RandomWeights
             var values = name.EndsWith(".bias", StringComparison.Ordinal) ? zeros(shape, ScalarType.Float32)
                 : shape.Length == 1 ? ones(shape, ScalarType.Float32)
                 : tensor(Normal(shape[0] * shape[1])).reshape(shape);
-            return values.to(dtype, device).DetachFromDisposeScope();
+            // Out of the managed array, whose alignment differs between runs, and with it the last bits of products.
+            return values.to(dtype, device, copy: true).DetachFromDisposeScope();
         }
 
         float[] Normal(long count)
