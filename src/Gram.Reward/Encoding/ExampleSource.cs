@@ -32,6 +32,10 @@ public sealed class ExampleSource
     public IReadOnlyList<TrainingExample> Eval => eval;
     /// <summary>Stage 2: held-out pairs, the preferred answer as A, to be judged in both orders.</summary>
     public IReadOnlyList<AnswerPair> EvalPairs => evalPairs;
+    /// <summary>Tokens of each row to train on.</summary>
+    public IReadOnlyList<int> Lengths => [.. train.Select(example => example.Ids.Length)];
+    /// <summary>Tokens of the longest row.</summary>
+    public int Longest => train.Concat(eval).Max(example => example.Ids.Length);
     /// <summary>Ids of the labels, in <see cref="GramConfig.Labels"/>' order; empty in stage 1.</summary>
     public int[] LabelIds { get; }
     /// <summary>gram_config.json of the trained judge.</summary>

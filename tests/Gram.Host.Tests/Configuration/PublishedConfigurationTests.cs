@@ -93,6 +93,7 @@ public sealed class PublishedConfigurationTests : IDisposable
             ValSize = 0.01,
             PerDeviceEvalBatchSize = 1,
             EvalStrategy = IntervalStrategy.No,
+            PlotLoss = true,
         });
     }
 

@@ -62,6 +62,21 @@ public sealed class ExampleSourceTests : IDisposable
     }
 
     [SkippableFact]
+    public void Load_SeveralDataSets_TakeMaxSamplesOfEachInOrder()
+    {
+        var tokenizer = SmolLM2();
+        File.WriteAllText(directory.File("dataset_info.json"), """{"first": {"file_name": "first.json"}, "second": {"file_name": "second.json", "formatting": "sharegpt"}}""");
+        File.WriteAllText(directory.File("first.json"), """[{"instruction": "1", "input": "", "output": "one"}, {"instruction": "2", "input": "", "output": "two"}, {"instruction": "3", "input": "", "output": "three"}]""");
+        File.WriteAllText(directory.File("second.json"), """[{"conversations": [{"from": "human", "value": "4"}, {"from": "gpt", "value": "four"}]}]""");
+        File.WriteAllText(directory.File("held-out.jsonl"), """{"instruction": "5", "input": "", "output": "five"}""" + "\n");
+
+        var source = Load(new() { Dataset = ["first", "second"], DatasetDir = directory.Path, EvalDataset = [directory.File("held-out.jsonl")], MaxSamples = 2, Template = "none" }, tokenizer);
+
+        source.Train.Select(example => tokenizer.Decode(example.Ids)).Should().Equal("1one", "2two", "4four");
+        source.Eval.Select(example => tokenizer.Decode(example.Ids)).Should().Equal("5five");
+    }
+
+    [SkippableFact]
     public void Load_Stage1OfRankingRows_TrainsBothAnswersAfterTheQuestion()
     {
         var tokenizer = SmolLM2();
