@@ -132,7 +132,7 @@ public sealed class ExampleSource
             var encoded = encoder.Encode(row, first);
             if (encoded.Dropped is { } why) dropped.Add(Record(row.Source.File, row.Source.Row, ("why", why)));
             else if (isPair) order.Add(Record(row.Source.File, row.Source.Row, ("a", first ? "chosen" : "rejected")));
-            if (LabelIds.Length > 0 && encoded is { Example: not null, Pair: null }) otherPrompts++;
+            if (encoded.IsOtherPrompt) otherPrompts++;
             if (encoded.IsShortened) shortened.Add(Record(row.Source.File, row.Source.Row));
             return encoded;
         }

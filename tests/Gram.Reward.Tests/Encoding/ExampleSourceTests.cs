@@ -210,6 +210,26 @@ public sealed class ExampleSourceTests : IDisposable
     }
 
     [SkippableFact]
+    public void Load_ThreeLabels_TakesRowsWithEachAndHoldsTiesOutAsRows()
+    {
+        var tokenizer = SmolLM2();
+        string[] labels = ["A", "B", "C"];
+        var prompt = new JudgePrompt(GramConfig.Published);
+        var file = Write([.. labels.Select(label => new JsonObject { ["instruction"] = prompt.Render("Why?", "So.", "No.").TrimEnd(), ["input"] = "", ["output"] = label }.ToJsonString())]);
+        var notices = new Notices();
+        var options = new GramTrainingOptions { Dataset = [file], EvalDataset = [file], GramLoss = true, GramCandidateLabels = labels };
+
+        var source = Load(options, tokenizer, notices);
+
+        source.Train.Select(example => example.Label).Should().Equal(0, 1, 2);
+        source.Train.Select(example => example.Ids[example.Trained[0].Start]).Should().Equal(source.LabelIds).And.Equal(labels.SelectMany(label => tokenizer.Encode(label)));
+        source.EvalPairs.Select(pair => pair.AnswerA).Should().Equal("So.", "No.");
+        source.Eval.Single().Label.Should().Be(2);
+        notices.Texts.Should().BeEmpty();
+        FluentActions.Invoking(() => Load(options with { GramCandidateLabels = ["A", "B", "B"] }, tokenizer)).Should().Throw<GramException>().WithMessage("*two different labels or more*");
+    }
+
+    [SkippableFact]
     public void Load_ModelTrainedBefore_KeepsItsJudgePrompt()
     {
         new GramConfig { Prompt = ShortPrompt }.Write(directory.Path);

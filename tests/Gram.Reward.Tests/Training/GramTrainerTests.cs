@@ -51,6 +51,22 @@ public sealed class GramTrainerTests : IDisposable
     }
 
     [Fact]
+    public async Task Stage2_ThreeLabels_AreAllNormalisedOver()
+    {
+        var options = Stage2("two") with { MaxSteps = 1, GramLabelSmoothing = 0, LearningRate = 0 };
+        var two = await Run(options);
+
+        var three = await Run(options with { OutputDir = directory.File("three"), GramCandidateLabels = ["A", "B", "C"] });
+
+        // The model is untrained: log 2 and log 3, but for its random weights.
+        two.TrainLoss.Should().BeApproximately(Math.Log(2), 0.1);
+        three.TrainLoss.Should().BeApproximately(Math.Log(3), 0.1);
+        using var judge = GramJudge.Load(three.Model);
+        using var other = GramJudge.Load(two.Model);
+        (await judge.ScoreAsync([new AnswerPair("q", "good", "bad")]))[0].Should().Be((await other.ScoreAsync([new AnswerPair("q", "good", "bad")]))[0], "a verdict is one of the first two");
+    }
+
+    [Fact]
     public async Task Stage1_Loss_Decreases()
     {
         var result = await Run(Stage2("run") with { GramLoss = false, Template = "chatml", MaxSteps = 30, LearningRate = 5e-3, ValSize = 4 });
