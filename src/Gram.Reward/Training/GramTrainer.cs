@@ -41,7 +41,8 @@ public sealed class GramTrainer(GramTrainingOptions options, IPublisher<StepLogg
     /// <exception cref="GramException">An option, a file or a row is wrong.</exception>
     public TrainingPreview Preview()
     {
-        var (tokenizer, examples, plan, _) = TrainingInput.Load(options, notices);
+        using var input = TrainingInput.Load(options, notices);
+        var (tokenizer, examples, plan, _) = input;
         return TrainingPreview.Of(options, tokenizer, examples, plan, TrainingMemory.Of(options, examples.Longest, ComputeDType, device),
             FreeBytes is { } free ? TrainingMemory.Problem(options, examples.Longest, ComputeDType, device, free) : null);
     }
@@ -59,7 +60,8 @@ public sealed class GramTrainer(GramTrainingOptions options, IPublisher<StepLogg
         var resume = RunDirectory.ResumeFrom(options.ResumeFromCheckpoint, options.OutputDir);
         var findsNothing = resume is null && RunDirectory.Resumes(options.ResumeFromCheckpoint);
         if (findsNothing) notices.Publish(new Notice($"{options.OutputDir} holds no checkpoint: training from the beginning"));
-        var (tokenizer, examples, plan, random) = TrainingInput.Load(options, notices);
+        using var input = TrainingInput.Load(options, notices);
+        var (tokenizer, examples, plan, random) = input;
         var progress = resume is null ? new TrainingProgress() : TrainingProgress.Read(resume, plan, examples.Train.Count, options.Seed);
         if (FreeBytes is { } free) TrainingMemory.Check(options, examples.Longest, ComputeDType, device, free);
 

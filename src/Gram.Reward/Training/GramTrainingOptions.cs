@@ -56,6 +56,18 @@ public sealed record GramTrainingOptions
     [ConfigurationKeyName("max_samples"), Range(1, int.MaxValue), Description("most rows taken from each data set")]
     public int? MaxSamples { get; init; }
 
+    /// <summary>Folder of encoded examples.</summary>
+    [ConfigurationKeyName("tokenized_path"), Description("folder where encoded examples are kept, and taken from while data, template, tokenizer and settings are the same")]
+    public string? TokenizedPath { get; init; }
+
+    /// <summary>Whether what tokenized_path holds is made again.</summary>
+    [ConfigurationKeyName("overwrite_cache"), Description("encodes again what tokenized_path holds")]
+    public bool OverwriteCache { get; init; }
+
+    /// <summary>Whether examples stay on disk.</summary>
+    [ConfigurationKeyName("streaming"), Description("keeps encoded examples on disk instead of in memory (in tokenized_path, else in a temporary file), for data larger than memory")]
+    public bool Streaming { get; init; }
+
     /// <summary>Chat template's name.</summary>
     [ConfigurationKeyName("template"), Description("chat template: auto (the checkpoint's own), none, qwen3, llama3, chatml, smollm2, …")]
     public string Template { get; init; } = "auto";

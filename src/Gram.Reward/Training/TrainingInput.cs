@@ -13,7 +13,7 @@ namespace Gram.Reward.Training;
 /// <param name="Examples">The data, encoded.</param>
 /// <param name="Plan">How many steps they take.</param>
 /// <param name="Random">The run's generator, after the draws that the data took.</param>
-internal sealed record TrainingInput(Tokenizer Tokenizer, ExampleSource Examples, TrainingPlan Plan, RandomSource Random)
+internal sealed record TrainingInput(Tokenizer Tokenizer, ExampleSource Examples, TrainingPlan Plan, RandomSource Random) : IDisposable
 {
     /// <summary>Reads and checks it.</summary>
     /// <exception cref="GramException">An option, a file or a row is wrong.</exception>
@@ -22,9 +22,26 @@ internal sealed record TrainingInput(Tokenizer Tokenizer, ExampleSource Examples
         var tokenizer = Tokenizer.Load(options.ModelNameOrPath);
         var random = new RandomSource(options.Seed);
         var examples = ExampleSource.Load(options, tokenizer, random.Fork(), notices);
-        var plan = TrainingPlan.Of(
-            examples.Train.Count, options.PerDeviceTrainBatchSize, options.GradientAccumulationSteps, options.NumTrainEpochs,
-            options.MaxSteps, options.WarmupRatio, options.WarmupSteps);
+        try
+        {
+            var plan = TrainingPlan.Of(
+                examples.Train.Count, options.PerDeviceTrainBatchSize, options.GradientAccumulationSteps, options.NumTrainEpochs,
+                options.MaxSteps, options.WarmupRatio, options.WarmupSteps);
+            Check(options, examples);
+            return new(tokenizer, examples, plan, random);
+        }
+        catch
+        {
+            examples.Dispose();
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => Examples.Dispose();
+
+    private static void Check(GramTrainingOptions options, ExampleSource examples)
+    {
         var positions = ModelConfig.Read(options.ModelNameOrPath).MaxPositionEmbeddings;
         if (examples.Longest > positions) throw new GramException($"cutoff_len: {options.CutoffLen} lets through examples longer than the model's {positions} positions; lower it");
         if (options.LoadBestModelAtEnd)
@@ -33,6 +50,5 @@ internal sealed record TrainingInput(Tokenizer Tokenizer, ExampleSource Examples
             if (options.Evaluates == IntervalStrategy.No) throw new GramException("load_best_model_at_end: the model is evaluated at the end alone; set eval_strategy: steps or epoch");
             BestModel.Check(options);
         }
-        return new(tokenizer, examples, plan, random);
     }
 }

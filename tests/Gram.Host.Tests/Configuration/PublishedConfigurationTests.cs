@@ -94,6 +94,7 @@ public sealed class PublishedConfigurationTests : IDisposable
             PerDeviceEvalBatchSize = 1,
             EvalStrategy = IntervalStrategy.No,
             PlotLoss = true,
+            OverwriteCache = true,
         });
     }
 

@@ -90,6 +90,17 @@ public sealed class GramTrainerTests : IDisposable
     }
 
     [Fact]
+    public async Task Run_Streaming_GivesTheSameWeights()
+    {
+        var options = Stage2("memory") with { MaxSteps = 4, LearningRate = 5e-3 };
+        var memory = await Run(options);
+
+        var streamed = await Run(options with { OutputDir = directory.File("streamed"), Streaming = true });
+
+        File.ReadAllBytes(Path.Combine(streamed.Model, "model.safetensors")).Should().Equal(File.ReadAllBytes(Path.Combine(memory.Model, "model.safetensors")));
+    }
+
+    [Fact]
     public async Task Run_WarmUp_StartsAtRateZeroAndFollowsTheSchedule()
     {
         await Run(Stage2("run") with { MaxSteps = 6, WarmupSteps = 2, LearningRate = 1e-3 });

@@ -8,7 +8,8 @@ using static TorchSharp.torch;
 
 namespace Gram.Reward.Tests.Training;
 
-/// <summary>The estimate beside what a step takes.</summary>
+/// <summary>The estimate beside what a step takes. Alone in the process: what another test takes would be measured too.</summary>
+[Collection(nameof(TrainingMemoryTests)), CollectionDefinition(nameof(TrainingMemoryTests), DisableParallelization = true)]
 public sealed class TrainingMemoryTests : IDisposable
 {
     private const int Rows = 16, Tokens = 256;
