@@ -45,7 +45,7 @@ public static class LossPlot
         plot.Title($"training {metric}");
         plot.XLabel("step");
         plot.YLabel(metric);
-        plot.ShowLegend();
+        plot.ShowLegend(Edge.Bottom); // beside the curves, not on them
         return plot.GetImageBytes(Width, Height, ImageFormat.Png);
 
         void Line(double[] ys, Color color, string name, float width)
