@@ -29,6 +29,56 @@ public sealed class TrainingTests(TinyModels tiny)
     }
 
     [Fact]
+    public async Task Train_ListOfTwoStages_TrainsTheSecondFromTheFirst()
+    {
+        var yaml = tiny.Write("stages.yaml",
+            $"- model_name_or_path: {tiny.Policy}", $"  dataset: {tiny.Pairs}", "  max_steps: 1", "  plot_loss: true",
+            $"- dataset: {tiny.Pairs}", $"  eval_dataset: {tiny.Pairs}", "  gram_loss: true", "  max_steps: 2");
+        string[] command = ["train", yaml, "--output_dir", Path.Combine(tiny.Root, "both"), "--template", "none", "--gram_prompt", TinyModels.JudgeConfig.Prompt, "--gram_candidate_labels", "[\" A\",\" B\"]", "--logging_steps", "1", "--json"];
+
+        var run = await GramProgram.RunAsync(tiny.Root, command);
+
+        run.ExitCode.Should().Be(0, run.Error);
+        run.Json["stages"]!.AsArray().Select(stage => stage!["steps"]!.GetValue<int>()).Should().Equal(1, 2);
+        run.Json["eval"]!["count"]!.GetValue<int>().Should().Be(12);
+        var (first, second) = (Path.Combine(tiny.Root, "both", "stage-1"), Path.Combine(tiny.Root, "both", "stage-2"));
+        run.Json["model"]!.GetValue<string>().Should().Be(second);
+        File.ReadAllText(Path.Combine(second, "config.yaml")).Should().Contain($"model_name_or_path: {first}").And.Contain("gram_loss: true");
+        File.Exists(Path.Combine(first, "README.md")).Should().BeTrue();
+        (await GramProgram.RunAsync(tiny.Root, [.. command, "--resume_from_checkpoint", "true"])).Output.Should().Contain($"{second}", "both are finished");
+    }
+
+    [Fact]
+    public async Task Train_ListWhoseSecondStageHasABadRow_FailsBeforeTheFirstTrains()
+    {
+        var bad = tiny.Write("bad-pairs.jsonl", """{"prompt": "Why?", "chosen": "So."}""");
+        var yaml = tiny.Write("bad-stages.yaml", $"- {{model_name_or_path: {tiny.Policy}, dataset: {tiny.Pairs}, max_steps: 1, template: none}}", $"- {{dataset: {bad}, gram_loss: true, template: none, gram_prompt: '{{answer_a}} {{answer_b}}'}}");
+
+        var run = await GramProgram.RunAsync(tiny.Root, "train", yaml, "--output_dir", Path.Combine(tiny.Root, "neither"), "--gram_candidate_labels", "[\" A\",\" B\"]");
+
+        run.ExitCode.Should().Be(2);
+        run.ErrorLine.Should().Contain("bad-pairs.jsonl, row 1: 'rejected' is missing");
+        Directory.Exists(Path.Combine(tiny.Root, "neither")).Should().BeFalse();
+    }
+
+    [Fact]
+    public async Task Train_DryRun_ShowsExamplesAndWritesNothing()
+    {
+        string[] command = ["train", "--model", tiny.Policy, "--dataset", tiny.Pairs, "--gram_loss", "--template", "none", "--gram_prompt", TinyModels.JudgeConfig.Prompt, "--gram_candidate_labels", "[\" A\",\" B\"]", "--output_dir", Path.Combine(tiny.Root, "dry"), "--dry_run"];
+
+        var text = await GramProgram.RunAsync(tiny.Root, command);
+        var json = await GramProgram.RunAsync(tiny.Root, [.. command, "--json"]);
+
+        text.ExitCode.Should().Be(0, text.Error);
+        text.Output.Should().Contain("example 1").And.Contain("masked").And.Contain("My phone number 0 is broken.").And.Contain("12 to train on").And.Contain("of warm-up");
+        json.Json["train"]!.GetValue<int>().Should().Be(12);
+        json.Json["examples"]!.AsArray().Should().HaveCount(3);
+        json.Json["examples"]![0]!["parts"]![1]!["trained"]!.GetValue<string>().Should().BeOneOf(" A", " B");
+        json.Json["memory"]!["fits"]!.GetValue<bool>().Should().BeTrue();
+        Directory.Exists(Path.Combine(tiny.Root, "dry")).Should().BeFalse();
+    }
+
+    [Fact]
     public async Task Ppo_SameSeed_GivesTheSameNumbers()
     {
         var first = await PpoAsync("ppo-a", "--max_steps", "2", "--seed", "5");

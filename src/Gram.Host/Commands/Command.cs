@@ -22,6 +22,9 @@ internal sealed record Command(string Name, string Summary, string Example, Type
     /// <summary>Whether LLaMA-Factory's training keys without effect here are accepted.</summary>
     public bool Trains { get; init; }
 
+    /// <summary>Whether its YAML file may be a list of stages.</summary>
+    public bool TakesStages { get; init; }
+
     /// <summary>Its keys' values for the embedded demo: below the user's, where no model of the user's own is named.</summary>
     public IReadOnlyDictionary<string, string>? Preset { get; init; }
 

@@ -14,8 +14,8 @@ internal static class CommandTable
     [
         new("ppo", "PPO with a GRAM judge; without arguments, the embedded help desk.", "gram ppo --max_steps 20 --seed 7",
             typeof(PpoJob), typeof(PpoOptions), typeof(RevisionOptions), typeof(RunOptions)) { RunsBare = true, Trains = true, RunFolder = "runs/ppo", Preset = DemoPreset.Ppo },
-        new("train", "Trains a GRAM judge, stage 1 or (gram_loss: true) stage 2, from a LLaMA-Factory YAML.", "gram train configs/train_gram_sst2.yaml --output_dir runs/judge",
-            typeof(TrainJob), typeof(GramTrainingOptions), typeof(RevisionOptions), typeof(RunOptions)) { Trains = true, RunFolder = "runs/train" },
+        new("train", "Trains a GRAM judge, stage 1 or (gram_loss: true) stage 2, from a LLaMA-Factory YAML, or both from a list of two.", "gram train configs/train_gram_sst2.yaml --output_dir runs/judge",
+            typeof(TrainJob), typeof(GramTrainingOptions), typeof(TrainOptions), typeof(RevisionOptions), typeof(RunOptions)) { Trains = true, RunFolder = "runs/train", TakesStages = true },
         new("align", "Trains GRAM from raw pairs, then PPO with it, in one process; without arguments, the embedded help desk.", "gram align --seed 7",
             typeof(AlignJob), typeof(PpoOptions), typeof(RevisionOptions), typeof(RunOptions), typeof(AlignOptions), AlignOptions.Stage(AlignOptions.Stage1), AlignOptions.Stage(AlignOptions.Stage2)) { RunsBare = true, Trains = true, RunFolder = "runs/align", Preset = DemoPreset.Align },
         new("generate", "Generates n responses for each prompt, greedy or sampled.", "gram generate --model runs/ppo --prompt \"My router is broken.\"",

@@ -8,15 +8,50 @@ using Gram.Training.Runs;
 
 namespace Gram.Host.Commands;
 
-/// <summary>GRAM stage 1 or 2.</summary>
-internal sealed class TrainJob(GramTrainingOptions options, Settings settings, Engine engine, ModelFinder models, IPublisher<StepLogged> steps, IPublisher<Notice> notices) : IJob
+/// <summary>GRAM stage 1 or 2, or one after the other.</summary>
+internal sealed class TrainJob(TrainOptions train, RunStages stages, Engine engine, ModelFinder models, IPublisher<StepLogged> steps, IPublisher<Notice> notices) : IJob
 {
     public async Task<JobResult> RunAsync(CancellationToken cancellationToken)
     {
-        var found = options with { ModelNameOrPath = await models.PolicyAsync(options.ModelNameOrPath, cancellationToken) };
-        var trainer = new GramTrainer(found, steps, notices, engine.Device, engine.NamedDType) { ConfigYaml = settings.ToYaml() };
-        var result = await trainer.RunAsync(cancellationToken);
-        return new JobResult(Json(result), Text(result));
+        var runs = stages.All.Select(stage => (Options: stage.Get<GramTrainingOptions>(), Yaml: stage.ToYaml())).ToArray();
+        var first = runs[0].Options with { ModelNameOrPath = await models.PolicyAsync(runs[0].Options.ModelNameOrPath, cancellationToken) };
+        TrainingPreview[] previews = [.. runs[(train.DryRun ? 0 : 1)..].Select(run => Trainer(Beforehand(run.Options, first), run.Yaml, train.DryRun ? notices : new Unheard()).Preview())];
+        if (train.DryRun) return Report([.. previews.Select(TrainPreviewReport.Json)], [.. previews.Select(TrainPreviewReport.Text)]);
+
+        var results = new List<GramTrainingResult>();
+        foreach (var (options, yaml) in runs)
+        {
+            if (runs.Length > 1 && RunDirectory.Resumes(options.ResumeFromCheckpoint) && RunDirectory.IsFinished(options.OutputDir))
+            {
+                notices.Publish(new Notice($"{options.OutputDir} is finished: it is not trained again"));
+                continue;
+            }
+            var found = options with { ModelNameOrPath = await models.PolicyAsync(options.ModelNameOrPath, cancellationToken) };
+            results.Add(await Trainer(found, yaml, notices).RunAsync(cancellationToken));
+        }
+        return Report([.. results.Select(Json)], [.. results.Select(Text)]);
+    }
+
+    /// <summary>A stage before the one that it follows has run: tokenizer, shape and judge prompt are those that the first starts with.</summary>
+    private static GramTrainingOptions Beforehand(GramTrainingOptions options, GramTrainingOptions first) =>
+        options with { ModelNameOrPath = first.ModelNameOrPath, GramPrompt = options.GramPrompt ?? first.GramPrompt };
+
+    private GramTrainer Trainer(GramTrainingOptions options, string yaml, IPublisher<Notice> heard) =>
+        new(options, steps, heard, engine.Device, engine.NamedDType) { ConfigYaml = yaml };
+
+    /// <summary>The last run's report; of several, with all of them in it.</summary>
+    private JobResult Report(IReadOnlyList<JsonObject> json, IReadOnlyList<string> texts)
+    {
+        if (json.Count == 0) return new JobResult(new() { ["model"] = stages.All[^1].Get<CommonOptions>().OutputDir }, $"finished before; model: {stages.All[^1].Get<CommonOptions>().OutputDir}");
+        var last = (JsonObject)json[^1].DeepClone();
+        if (stages.All.Count > 1) last["stages"] = new JsonArray([.. json]);
+        return new JobResult(last, string.Join("\n", texts));
+    }
+
+    /// <summary>A later stage's notes come when its turn does.</summary>
+    private sealed class Unheard : IPublisher<Notice>
+    {
+        public void Publish(Notice message) { }
     }
 
     private static JsonObject Json(GramTrainingResult result)

@@ -8,7 +8,7 @@ internal static class LlamaFactoryKeys
     {
         ["trust_remote_code"] = "no code is taken from checkpoints",
         ["deepspeed"] = "this run has one process: optimiser state is neither sharded nor offloaded, so it needs 16 bytes of memory for each trained parameter",
-        ["overwrite_cache"] = "nothing is cached",
+        ["overwrite_cache"] = "nothing is cached here",
         ["preprocessing_num_workers"] = "rows are encoded in this process",
         ["dataloader_num_workers"] = "batches are made in this process",
         ["plot_loss"] = "trainer_log.jsonl and TensorBoard events hold the curves",

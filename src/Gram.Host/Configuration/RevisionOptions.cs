@@ -6,7 +6,8 @@ namespace Gram.Host.Configuration;
 /// <summary>The key of a hub model's revision, which becomes a part of the model's name.</summary>
 internal sealed record RevisionOptions
 {
-    private const string NameKey = "model_name_or_path";
+    /// <summary>The key of the model's name.</summary>
+    public const string NameKey = "model_name_or_path";
 
     [ConfigurationKeyName(NameKey), Description("the model")]
     public string ModelNameOrPath { get; init; } = "";

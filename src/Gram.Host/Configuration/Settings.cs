@@ -10,7 +10,8 @@ namespace Gram.Host.Configuration;
 /// <summary>A command's configuration: defaults, then the YAML file, then the environment (GRAM_KEY), then the command line, checked whole before anything runs.</summary>
 internal sealed class Settings
 {
-    private const string EnvironmentPrefix = "GRAM_";
+    private const string EnvironmentPrefix = "GRAM_", ModelKey = RevisionOptions.NameKey;
+    private const string InEnvironment = "environment", OnCommandLine = "command line";
 
     /// <summary>Data of the preset that no longer fit where the user names other data, by the key that names them.</summary>
     private static readonly Dictionary<string, string> PartOf = new() { ["input"] = "prompt", ["eval_dataset"] = "dataset", ["judge_eval_dataset"] = "judge_dataset" };
@@ -24,20 +25,25 @@ internal sealed class Settings
     /// <param name="schema">The command's keys.</param>
     /// <param name="arguments">Its command line.</param>
     /// <param name="preset">Values below the user's: those of the embedded demo, where no model of the user's own is named.</param>
+    /// <param name="stage">The part of the file that holds; null: all of it.</param>
     /// <exception cref="GramException">A key is unknown, or its value is not accepted.</exception>
-    public Settings(OptionSchema schema, CommandArguments arguments, IReadOnlyDictionary<string, string>? preset = null)
+    public Settings(OptionSchema schema, CommandArguments arguments, IReadOnlyDictionary<string, string>? preset = null, StageText? stage = null)
     {
         this.schema = schema;
-        if (arguments.File is { } file) Read(Yaml(file), file);
-        Read(InMemory(FromEnvironment()), "environment");
-        Read(InMemory(arguments.Values), "command line");
+        if (stage is not null) Read(Yaml(stage), stage.Where);
+        else if (arguments.File is { } file) Read(Yaml(file), file);
+        Read(InMemory(FromEnvironment().Where(Holds)), InEnvironment);
+        Read(InMemory(arguments.Values.Where(Holds)), OnCommandLine);
         given = new(values.Keys, StringComparer.OrdinalIgnoreCase);
-        var ownModel = values.TryGetValue("model_name_or_path", out var model) && model.Texts is not [DemoName.Text];
+        if (stage?.Model is { } before && !given.Contains(ModelKey)) Set(ModelKey, before);
+        var ownModel = values.TryGetValue(ModelKey, out var model) && model.Texts is not [DemoName.Text];
         if (preset is not null && !ownModel) Read(InMemory(preset.Where(pair => !values.ContainsKey(pair.Key) && !GoesWithout(pair.Key))), "demo");
         if (schema.Keys.FirstOrDefault(key => key.IsRequired && key.Prefix.Length == 0 && Value(key) is null or "" or Array { Length: 0 }) is { } missing)
         {
             throw new GramException($"--{missing.Name} is needed: {missing.Description}");
         }
+
+        bool Holds(KeyValuePair<string, string> pair) => stage?.Model is null || pair.Key != ModelKey;
 
         bool GoesWithout(string key) => PartOf.TryGetValue(key, out var whole) && values.TryGetValue(whole, out var own) && (own.Texts is not [var text] || text != preset.GetValueOrDefault(whole));
     }
@@ -47,6 +53,9 @@ internal sealed class Settings
 
     /// <summary>Whether the user set a key.</summary>
     public bool IsGiven(string key) => given.Contains(schema.Canonical(key));
+
+    /// <summary>Whether a key was set outside the file.</summary>
+    public bool IsOverridden(string key) => values.TryGetValue(schema.Canonical(key), out var value) && value.Where is InEnvironment or OnCommandLine;
 
     /// <summary>An options record with its keys bound and validated.</summary>
     public T Get<T>(string prefix = "") => (T)Get(new OptionRecord(typeof(T), prefix));
@@ -111,9 +120,20 @@ internal sealed class Settings
     private static IConfigurationRoot Yaml(string file)
     {
         if (!File.Exists(file)) throw new GramException($"{file}: no such file; the first argument is a YAML file of keys");
+        return Yaml(builder => builder.AddYamlFile(Path.GetFullPath(file), optional: false), file);
+    }
+
+    private static IConfigurationRoot Yaml(StageText stage)
+    {
+        using var text = new MemoryStream(System.Text.Encoding.UTF8.GetBytes(stage.Yaml));
+        return Yaml(builder => builder.AddYamlStream(text), stage.Where);
+    }
+
+    private static IConfigurationRoot Yaml(Func<IConfigurationBuilder, IConfigurationBuilder> add, string file)
+    {
         try
         {
-            return new ConfigurationBuilder().AddYamlFile(Path.GetFullPath(file), optional: false).Build();
+            return add(new ConfigurationBuilder()).Build();
         }
         catch (Exception error) when (error is InvalidDataException or FormatException or YamlException or InvalidCastException or UnauthorizedAccessException or IOException)
         {

@@ -36,10 +36,7 @@ internal static class Application
                 Console.Out.Write(HelpText.Of(command));
                 return ExitCode.Done;
             }
-            var settings = new Settings(schema, arguments, command.Preset);
-            RevisionOptions.Settle(settings);
-            if (command.RunFolder is { } folder) OutputDirectory.Settle(settings, folder);
-            return await RunAsync(command, settings);
+            return await RunAsync(command, RunStages.Load(command, arguments));
         }
         catch (Exception error)
         {
@@ -47,15 +44,16 @@ internal static class Application
         }
     }
 
-    private static async Task<int> RunAsync(Command command, Settings settings)
+    private static async Task<int> RunAsync(Command command, RunStages runs)
     {
+        var settings = runs.First;
         var builder = new HostApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
         builder.Logging.AddSimpleConsole(console => console.SingleLine = true).SetMinimumLevel(LogLevel.Warning);
         builder.Services.Configure<ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
         builder.Services.Configure<ConsoleLifetimeOptions>(console => console.SuppressStatusMessages = true);
         // A checkpoint may take longer than the host's 30 seconds.
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = Timeout.InfiniteTimeSpan);
-        builder.Services.AddSingleton(settings).AddSingleton<PpoEvents>().AddSingleton<Engine>().AddSingleton<ModelFinder>().AddSingleton<BaselineJudging>().AddSingleton<JobOutcome>().AddHostedService<JobService>();
+        builder.Services.AddSingleton(settings).AddSingleton(runs).AddSingleton<PpoEvents>().AddSingleton<Engine>().AddSingleton<ModelFinder>().AddSingleton<BaselineJudging>().AddSingleton<JobOutcome>().AddHostedService<JobService>();
 #if MESSAGEPIPE
         builder.Services.AddMessagePipeEvents();
 #else
@@ -76,7 +74,7 @@ internal static class Application
             using var steps = host.Services.GetRequiredService<ISubscriber<StepLogged>>().Subscribe(progress);
             using var notices = host.Services.GetRequiredService<ISubscriber<Notice>>().Subscribe(progress);
             using var stages = host.Services.GetRequiredService<ISubscriber<StageStarted>>().Subscribe(progress);
-            foreach (var note in settings.Notes) progress.Handle(new Notice(note));
+            foreach (var note in runs.All.SelectMany(run => run.Notes).Distinct()) progress.Handle(new Notice(note));
             await host.RunAsync();
         }
         if (outcome.Error is { } error) return Fail(error);

@@ -17,14 +17,21 @@ internal static class OutputDirectory
     /// <exception cref="GramException">The folder named is a file, or holds a run and neither overwrite_output_dir nor resume_from_checkpoint says what to do with it.</exception>
     public static void Settle(Settings settings, string name)
     {
-        var options = settings.Get<RunOptions>();
-        if (!settings.IsGiven(Key))
+        if (settings.IsGiven(Key))
         {
-            var names = Enumerable.Range(1, int.MaxValue).Select(i => i == 1 ? name : string.Create(CultureInfo.InvariantCulture, $"{name}-{i}"));
-            var free = names.First(path => !Path.Exists(path));
-            settings.Set(Key, options.Resumes ? names.TakeWhile(path => path != free).LastOrDefault(free) : free);
+            Check(settings);
             return;
         }
+        var names = Enumerable.Range(1, int.MaxValue).Select(i => i == 1 ? name : string.Create(CultureInfo.InvariantCulture, $"{name}-{i}"));
+        var free = names.First(path => !Path.Exists(path));
+        settings.Set(Key, settings.Get<RunOptions>().Resumes ? names.TakeWhile(path => path != free).LastOrDefault(free) : free);
+    }
+
+    /// <summary>Refuses a folder that holds a run which is neither to be replaced nor to be resumed.</summary>
+    /// <exception cref="GramException">It does, or is a file.</exception>
+    public static void Check(Settings settings)
+    {
+        var options = settings.Get<RunOptions>();
         var path = settings.Get<CommonOptions>().OutputDir!;
         if (File.Exists(path)) throw new GramException($"{Key}: {path} is a file; name a folder");
         if (!options.Resumes && !options.OverwriteOutputDir && (RunDirectory.LatestCheckpoint(path) is not null || File.Exists(Path.Combine(path, "trainer_log.jsonl"))))

@@ -14,9 +14,9 @@ public static class BaselinePairs
     public static IReadOnlyList<AnswerPair> Load(GramTrainingOptions options)
     {
         var rows = options.Dataset.SelectMany(name => DatasetReader.Read(DatasetInfo.Find(name, options.DatasetDir)).Take(options.MaxSamples ?? int.MaxValue)).ToList();
-        var (train, _) = ExampleSource.HoldOut(rows, options.ValSize, new RandomSource(options.Seed).Fork());
+        var heldOut = DataEncoding.HeldOut(rows.Count, options.ValSize, new RandomSource(options.Seed).Fork());
         var prompt = new JudgePrompt(GramConfig.Published with { Prompt = options.GramPrompt ?? GramConfig.Published.Prompt, Labels = options.GramCandidateLabels });
-        AnswerPair[] pairs = [.. train.Select(PairOf).OfType<AnswerPair>()];
+        AnswerPair[] pairs = [.. rows.Where((_, i) => !heldOut[i]).Select(PairOf).OfType<AnswerPair>()];
         return pairs.Length > 0 ? pairs : throw new GramException($"data set {string.Join(", ", options.Dataset)} holds no preferences: baselines are trained on what a stage-2 run is trained on");
 
         AnswerPair? PairOf(DatasetRow row) => row switch

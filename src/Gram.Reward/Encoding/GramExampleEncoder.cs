@@ -8,10 +8,11 @@ namespace Gram.Reward.Encoding;
 
 /// <summary>What became of a row.</summary>
 /// <param name="Example">The example; null where the row is left out.</param>
-/// <param name="Pair">Stage 2: the pair behind it, the preferred answer as A, where it could be found.</param>
+/// <param name="Pair">Stage 2: the pair behind it, the preferred answer as A, where it could be found and one is preferred.</param>
 /// <param name="Dropped">Why it is left out.</param>
 /// <param name="IsShortened">Whether its answers were shortened.</param>
-internal sealed record EncodedRow(TrainingExample? Example, AnswerPair? Pair = null, string? Dropped = null, bool IsShortened = false);
+/// <param name="IsOtherPrompt">Stage 2: whether it is written with another judge prompt.</param>
+internal sealed record EncodedRow(TrainingExample? Example, AnswerPair? Pair = null, string? Dropped = null, bool IsShortened = false, bool IsOtherPrompt = false);
 
 /// <summary>
 /// Encodes rows of both GRAM stages, published or converted from ranking sets. Answers are shortened until template and
@@ -63,12 +64,12 @@ internal sealed class GramExampleEncoder
         if (prompt.Parse(text) is not { } parsed)
         {
             var example = Verdict(text, label, row.System);
-            return example.Ids.Length <= options.CutoffLen ? new(example)
+            return example.Ids.Length <= options.CutoffLen ? new(example, IsOtherPrompt: true)
                 : new(null, Dropped: $"its {example.Ids.Length} tokens exceed cutoff_len {options.CutoffLen}, and its judge prompt is another one, so that no answers are found to shorten (gram_prompt)");
         }
         // The row's own end is kept: published rows lack the prompt's last space.
         var end = text[text.TrimEnd().Length..];
-        return Shorten(row, parsed, (a, b) => Verdict(prompt.Render(parsed.Question, a, b).TrimEnd() + end, label, row.System)) with { Pair = label == 0 ? parsed : Swapped(parsed) };
+        return Shorten(row, parsed, (a, b) => Verdict(prompt.Render(parsed.Question, a, b).TrimEnd() + end, label, row.System)) with { Pair = label switch { 0 => parsed, 1 => Swapped(parsed), _ => null } };
     }
 
     private TrainingExample Verdict(string text, int label, string? system)

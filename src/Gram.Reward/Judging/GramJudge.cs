@@ -56,7 +56,7 @@ public sealed class GramJudge : IPairJudge, IDisposable
         prompt = new(config);
         template = ChatTemplate.Resolve(config.Template, tokenizer);
         labelIds = JudgeLabels.Ids(tokenizer, config.Labels);
-        scorer = new(model, labelIds, batchTokens);
+        scorer = new(model, labelIds[..2], batchTokens); // verdicts for the first and the second answer; further labels are training's
     }
 
     /// <summary>Prompt, labels and template.</summary>

@@ -10,11 +10,11 @@ public sealed class JudgePrompt
     private readonly string before, between, middle, after;
 
     /// <summary>The prompt of a judge.</summary>
-    /// <exception cref="GramException">An answer's slot is missing or twice there, the slots are out of order, or there are not two labels.</exception>
+    /// <exception cref="GramException">An answer's slot is missing or twice there, the slots are out of order, or there are not two different labels.</exception>
     public JudgePrompt(GramConfig config)
     {
-        if (config.Labels is not [{ } first, { } second] || first == second)
-            throw new GramException($"a judge has two different labels, not {string.Join(", ", config.Labels.Select(label => label is null ? "null" : $"\"{label}\""))} (gram_candidate_labels)");
+        if (config.Labels.Count < 2 || config.Labels.Any(label => label is null) || config.Labels.Distinct().Count() < config.Labels.Count)
+            throw new GramException($"a judge has two different labels or more, not {string.Join(", ", config.Labels.Select(label => label is null ? "null" : $"\"{label}\""))} (gram_candidate_labels)");
         var prompt = config.Prompt;
         foreach (var slot in new[] { AnswerASlot, AnswerBSlot })
             if (prompt.Split(slot).Length != 2) throw new GramException($"the judge prompt must hold {slot} once");

@@ -7,6 +7,7 @@ using Gram.Pipes;
 using Gram.Pipes.Events;
 using Gram.Reward.Encoding;
 using Gram.Training.Batches;
+using Gram.Training.Memory;
 using Gram.Training.Optimisation;
 using Gram.Training.Runs;
 using TorchSharp;
@@ -30,6 +31,22 @@ public sealed class GramTrainer(GramTrainingOptions options, IPublisher<StepLogg
     /// <summary>The complete configuration, written to config.yaml of the run directory.</summary>
     public string? ConfigYaml { get; init; }
 
+    /// <summary>Memory that the run may take, in bytes: what the machine has free, unless given; null (a device whose free memory is not known) = not checked.</summary>
+    public long? FreeBytes { get; init; } = device?.type is DeviceType.CUDA ? null : FreeMemory.Bytes();
+
+    // bfloat16 only where it was asked for or the device is made for it.
+    private ScalarType ComputeDType => dtype ?? (options.Bf16 || device?.type == DeviceType.CUDA ? ScalarType.BFloat16 : ScalarType.Float32);
+
+    /// <summary>What the run would do: its data, steps and memory. Nothing is trained or written.</summary>
+    /// <exception cref="GramException">An option, a file or a row is wrong.</exception>
+    public TrainingPreview Preview()
+    {
+        using var input = TrainingInput.Load(options, notices);
+        var (tokenizer, examples, plan, _) = input;
+        return TrainingPreview.Of(options, tokenizer, examples, plan, TrainingMemory.Of(options, examples.Longest, ComputeDType, device),
+            FreeBytes is { } free ? TrainingMemory.Problem(options, examples.Longest, ComputeDType, device, free) : null);
+    }
+
     /// <summary>Trains and writes the model. Cancelled, it writes a checkpoint and throws OperationCanceledException.</summary>
     /// <exception cref="GramException">An option, a file or a row is wrong.</exception>
     /// <exception cref="RunStoppedException">A guard stopped the run.</exception>
@@ -43,22 +60,14 @@ public sealed class GramTrainer(GramTrainingOptions options, IPublisher<StepLogg
         var resume = RunDirectory.ResumeFrom(options.ResumeFromCheckpoint, options.OutputDir);
         var findsNothing = resume is null && RunDirectory.Resumes(options.ResumeFromCheckpoint);
         if (findsNothing) notices.Publish(new Notice($"{options.OutputDir} holds no checkpoint: training from the beginning"));
-        var tokenizer = Tokenizer.Load(options.ModelNameOrPath);
-        var random = new RandomSource(options.Seed);
-        var examples = ExampleSource.Load(options, tokenizer, random.Fork(), notices);
-        var plan = TrainingPlan.Of(
-            examples.Train.Count, options.PerDeviceTrainBatchSize, options.GradientAccumulationSteps, options.NumTrainEpochs,
-            options.MaxSteps, options.WarmupRatio, options.WarmupSteps);
+        using var input = TrainingInput.Load(options, notices);
+        var (tokenizer, examples, plan, random) = input;
         var progress = resume is null ? new TrainingProgress() : TrainingProgress.Read(resume, plan, examples.Train.Count, options.Seed);
+        if (FreeBytes is { } free) TrainingMemory.Check(options, examples.Longest, ComputeDType, device, free);
 
         // 2. Float32 weights are the masters; a bf16 model is a compute copy of them.
-        var bf16 = (dtype ?? (options.Bf16 || device?.type == DeviceType.CUDA ? ScalarType.BFloat16 : ScalarType.Float32)) == ScalarType.BFloat16;
         using var masters = CausalLM.Load(options.ModelNameOrPath, ScalarType.Float32, device);
-        if (options.CutoffLen > masters.Config.MaxPositionEmbeddings && examples.Train.Concat(examples.Eval).Any(example => example.Ids.Length > masters.Config.MaxPositionEmbeddings))
-        {
-            throw new GramException($"cutoff_len: {options.CutoffLen} lets through examples longer than the model's {masters.Config.MaxPositionEmbeddings} positions; lower it");
-        }
-        using var copy = bf16 ? masters.Clone(ScalarType.BFloat16) : null;
+        using var copy = ComputeDType == ScalarType.BFloat16 ? masters.Clone(ScalarType.BFloat16) : null;
         var model = copy ?? masters;
         model.SetTrainable(true);
         model.GradientCheckpointing = options.GradientCheckpointing;
@@ -76,17 +85,19 @@ public sealed class GramTrainer(GramTrainingOptions options, IPublisher<StepLogg
         // 3. The loop: one optimiser step at a time, over examples that the seed and the step determine.
         TrainingObjective objective = options.GramLoss ? new LabelObjective(examples.LabelIds, options.GramLabelSmoothing) : new NextTokenObjective();
         var evaluator = new GramEvaluator(model, tokenizer, examples, objective, options.PerDeviceEvalBatchSize);
-        var sampler = new EpochSampler(examples.Train.Count, options.PerDeviceTrainBatchSize * options.GradientAccumulationSteps, random.Fork());
+        var sampler = new EpochSampler(examples.Train.Count, options.PerDeviceTrainBatchSize * options.GradientAccumulationSteps, random.Fork(), options.GroupByLength ? examples.Lengths : null);
         using var run = RunDirectory.Open(options.OutputDir, resume, options.OverwriteOutputDir || findsNothing, options.ModelNameOrPath);
+        if (progress.Best is { } kept && !Directory.Exists(run.CheckpointOf(kept.Step))) progress.Best = null; // it lies in the folder that the run came from
         if (ConfigYaml is not null) run.WriteConfig(ConfigYaml);
         run.Guard(() => examples.WriteRecord(run.Path));
         notices.Publish(new Notice(
             $"{(options.GramLoss ? "stage 2" : "stage 1")}: {examples.Train.Count} examples, {plan.TotalSteps} steps of {options.PerDeviceTrainBatchSize} × {options.GradientAccumulationSteps}" +
             (plan.WarmupSteps > 0 && options.LrSchedulerType != LrSchedulerType.Constant ? $"; warm-up of {plan.WarmupSteps}, whose first step runs at rate 0" : "")));
+        notices.Publish(new Notice($"memory: {TrainingMemory.Text(TrainingMemory.Of(options, examples.Longest, ComputeDType, device))}"));
         GramEvaluation? evaluation;
         try
         {
-            await EvaluateIfDue(); // where the run was interrupted in the middle of it
+            if (await EvaluateIfDue()) SaveCheckpoint(); // where the run was interrupted in the middle of it
             while (progress.Step < plan.TotalSteps)
             {
                 progress.Clock.Start();
@@ -108,12 +119,19 @@ public sealed class GramTrainer(GramTrainingOptions options, IPublisher<StepLogg
                         ["epoch"] = plan.EpochAfter(progress.Step),
                     });
                 }
-                await EvaluateIfDue();
-                if (IsDue(options.SaveStrategy, options.SaveSteps)) SaveCheckpoint();
+                var isBest = await EvaluateIfDue();
+                if (isBest || IsDue(options.SaveStrategy, options.SaveSteps)) SaveCheckpoint();
             }
 
             // 4. What it learned, on data that it was not trained on; then the model as others load it.
             evaluation = await Evaluate(evaluator, run, progress, plan, cancellationToken);
+            if (options.LoadBestModelAtEnd && !IsBest(evaluation!) && progress.Best is { } best)
+            {
+                optimiser.Load(run.CheckpointOf(best.Step));
+                model.WeightsChanged();
+                evaluation = await evaluator.EvaluateAsync(cancellationToken);
+                notices.Publish(new Notice($"the model is that of step {best.Step}, the best evaluation (load_best_model_at_end)"));
+            }
         }
         catch (OperationCanceledException)
         {
@@ -121,8 +139,14 @@ public sealed class GramTrainer(GramTrainingOptions options, IPublisher<StepLogg
             throw;
         }
 
-        run.SaveFinal(progress.Step, progress.State(plan, examples.Train.Count, options.Seed), SaveModel);
-        return new(progress.Step, progress.TrainLoss, evaluation, clock.Elapsed.TotalSeconds, run.Path, examples.Shortened, examples.Dropped);
+        var result = new GramTrainingResult(progress.Step, progress.TrainLoss, evaluation, clock.Elapsed.TotalSeconds, run.Path, examples.Shortened, examples.Dropped);
+        run.SaveFinal(progress.Step, progress.State(plan, examples.Train.Count, options.Seed), directory =>
+        {
+            SaveModel(directory);
+            var plots = options.PlotLoss ? LossPlot.Write(directory, run) : [];
+            ModelCard.Write(directory, options, result, plan, plots);
+        });
+        return result;
 
         bool IsDue(IntervalStrategy strategy, int interval) => strategy switch
         {
@@ -131,19 +155,28 @@ public sealed class GramTrainer(GramTrainingOptions options, IPublisher<StepLogg
             _ => false,
         };
 
-        async Task EvaluateIfDue()
+        // Whether the evaluation was the best so far, and is to be kept.
+        async Task<bool> EvaluateIfDue()
         {
-            var strategy = options.EvalStrategy ?? (options.EvalSteps is null ? IntervalStrategy.No : IntervalStrategy.Steps);
-            if (progress.Step == progress.EvaluatedStep || progress.Step == plan.TotalSteps || !IsDue(strategy, options.EvalSteps ?? options.LoggingSteps)) return;
-            await Evaluate(evaluator, run, progress, plan, cancellationToken);
+            if (progress.Step == progress.EvaluatedStep || progress.Step == plan.TotalSteps || !IsDue(options.Evaluates, options.EvalSteps ?? options.LoggingSteps)) return false;
+            var measured = await Evaluate(evaluator, run, progress, plan, cancellationToken);
             progress.EvaluatedStep = progress.Step;
+            return options.LoadBestModelAtEnd && IsBest(measured!);
+        }
+
+        bool IsBest(GramEvaluation measured)
+        {
+            var metric = BestModel.Of(options, measured);
+            if (!BestModel.Beats(options, metric, progress.Best)) return false;
+            progress.Best = new(progress.Step, metric);
+            return true;
         }
 
         void SaveCheckpoint() => run.SaveCheckpoint(progress.Step, progress.State(plan, examples.Train.Count, options.Seed), directory =>
         {
             SaveModel(directory);
             optimiser.Save(directory);
-        }, options.SaveTotalLimit);
+        }, options.SaveTotalLimit, progress.Best?.Step);
 
         void SaveModel(string directory)
         {

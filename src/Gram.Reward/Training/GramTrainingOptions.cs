@@ -56,6 +56,18 @@ public sealed record GramTrainingOptions
     [ConfigurationKeyName("max_samples"), Range(1, int.MaxValue), Description("most rows taken from each data set")]
     public int? MaxSamples { get; init; }
 
+    /// <summary>Folder of encoded examples.</summary>
+    [ConfigurationKeyName("tokenized_path"), Description("folder where encoded examples are kept, and taken from while data, template, tokenizer and settings are the same")]
+    public string? TokenizedPath { get; init; }
+
+    /// <summary>Whether what tokenized_path holds is made again.</summary>
+    [ConfigurationKeyName("overwrite_cache"), Description("encodes again what tokenized_path holds")]
+    public bool OverwriteCache { get; init; }
+
+    /// <summary>Whether examples stay on disk.</summary>
+    [ConfigurationKeyName("streaming"), Description("keeps encoded examples on disk instead of in memory (in tokenized_path, else in a temporary file), for data larger than memory")]
+    public bool Streaming { get; init; }
+
     /// <summary>Chat template's name.</summary>
     [ConfigurationKeyName("template"), Description("chat template: auto (the checkpoint's own), none, qwen3, llama3, chatml, smollm2, …")]
     public string Template { get; init; } = "auto";
@@ -140,6 +152,10 @@ public sealed record GramTrainingOptions
     [ConfigurationKeyName("bf16"), Description("computes in bfloat16 (weights and moments stay float32) where dtype is auto")]
     public bool Bf16 { get; init; }
 
+    /// <summary>Whether steps are made of rows of like length.</summary>
+    [ConfigurationKeyName("group_by_length"), Description("deals rows of like length into the same step, as transformers does: less padding, another order")]
+    public bool GroupByLength { get; init; }
+
     /// <summary>Whether activations are computed again instead of kept.</summary>
     [ConfigurationKeyName("gradient_checkpointing"), Description("computes a block's activations again in the backward instead of keeping them: the same numbers in a fraction of the memory, for about a quarter more time")]
     public bool GradientCheckpointing { get; init; }
@@ -200,6 +216,29 @@ public sealed record GramTrainingOptions
     /// <summary>Steps between evaluations.</summary>
     [ConfigurationKeyName("eval_steps"), Range(1, int.MaxValue), Description("steps between evaluations; logging_steps unless set")]
     public int? EvalSteps { get; init; }
+
+    /// <summary>When the model is evaluated: eval_strategy, or as eval_steps implies.</summary>
+    public IntervalStrategy Evaluates => EvalStrategy ?? (EvalSteps is null ? IntervalStrategy.No : IntervalStrategy.Steps);
+
+    /// <summary>Whether the model is that of the best evaluation.</summary>
+    [ConfigurationKeyName("load_best_model_at_end"), Description("the model is that of the best evaluation, not of the last step; each best one so far is kept as a checkpoint")]
+    public bool LoadBestModelAtEnd { get; init; }
+
+    /// <summary>What the best evaluation is told by.</summary>
+    [ConfigurationKeyName("metric_for_best_model"), Description("what tells the best evaluation: eval_loss, eval_accuracy or eval_order_disagreement; eval_accuracy in stage 2, else eval_loss, unless set")]
+    public string? MetricForBestModel { get; init; }
+
+    /// <summary>Whether more of it is better.</summary>
+    [ConfigurationKeyName("greater_is_better"), Description("whether more of metric_for_best_model is better; true of eval_accuracy alone unless set")]
+    public bool? GreaterIsBetter { get; init; }
+
+    /// <summary>Whether the run's curves are drawn.</summary>
+    [ConfigurationKeyName("plot_loss"), Description("draws the curves of loss and evaluation, smoothed too, as training_*.png in output_dir")]
+    public bool PlotLoss { get; init; }
+
+    /// <summary>Whether a run that does not fit into memory is refused.</summary>
+    [ConfigurationKeyName("memory_check"), Description("refuses a run that would take more memory than is free, before its first step")]
+    public bool MemoryCheck { get; init; } = true;
 
     /// <summary>true (the newest in output_dir) or a checkpoint's directory.</summary>
     [ConfigurationKeyName("resume_from_checkpoint"), Description("true (the newest checkpoint in output_dir) or a checkpoint's directory")]

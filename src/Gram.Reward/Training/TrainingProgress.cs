@@ -24,6 +24,9 @@ internal sealed class TrainingProgress
     /// <summary>The last step after which the model was evaluated; 0 before any.</summary>
     public int EvaluatedStep { get; set; }
 
+    /// <summary>The best evaluation so far; null where none counts.</summary>
+    public BestModel? Best { get; set; }
+
     /// <summary>The last steps whose gradients were not finite.</summary>
     public int SkippedInARow { get; private set; }
 
@@ -50,20 +53,29 @@ internal sealed class TrainingProgress
     }
 
     /// <summary>What trainer_state.json holds of it.</summary>
-    public JsonObject State(TrainingPlan plan, int examples, ulong seed) => new()
+    public JsonObject State(TrainingPlan plan, int examples, ulong seed)
     {
-        ["max_steps"] = plan.TotalSteps,
-        ["epoch"] = plan.EpochAfter(Step),
-        ["steps_per_epoch"] = plan.StepsPerEpoch,
-        ["examples"] = examples,
-        ["seed"] = seed,
-        ["evaluated_step"] = EvaluatedStep,
-        ["loss_sum"] = lossSum,
-        ["loss_count"] = lossCount,
-        ["window_loss_sum"] = windowSum,
-        ["window_loss_count"] = windowCount,
-        ["skipped_in_a_row"] = SkippedInARow,
-    };
+        var state = new JsonObject
+        {
+            ["max_steps"] = plan.TotalSteps,
+            ["epoch"] = plan.EpochAfter(Step),
+            ["steps_per_epoch"] = plan.StepsPerEpoch,
+            ["examples"] = examples,
+            ["seed"] = seed,
+            ["evaluated_step"] = EvaluatedStep,
+            ["loss_sum"] = lossSum,
+            ["loss_count"] = lossCount,
+            ["window_loss_sum"] = windowSum,
+            ["window_loss_count"] = windowCount,
+            ["skipped_in_a_row"] = SkippedInARow,
+        };
+        if (Best is { } best)
+        {
+            state["best_global_step"] = best.Step;
+            state["best_metric"] = best.Metric;
+        }
+        return state;
+    }
 
     /// <summary>Restores it from a checkpoint of the same run.</summary>
     /// <exception cref="GramException">The checkpoint is of other data, batches or another seed.</exception>
@@ -83,6 +95,7 @@ internal sealed class TrainingProgress
             windowSum = (double)Field("window_loss_sum"),
             windowCount = (int)Field("window_loss_count"),
             SkippedInARow = (int)Field("skipped_in_a_row"),
+            Best = state["best_global_step"] is { } best ? new((int)best, (double)Field("best_metric")) : null,
         };
 
         JsonNode Field(string name) => state[name] ?? throw new GramException($"{checkpoint}: trainer_state.json lacks '{name}'; it is no checkpoint of GRAM training");

@@ -15,7 +15,7 @@ public sealed class RunDirectory : IDisposable
     private const string LogFile = "trainer_log.jsonl";
     private const string FinishedKey = "finished";
     private const string CheckpointPrefix = "checkpoint-";
-    private static readonly string[] FinalFiles = ["model*.safetensors", "model.safetensors.index.json", "config.json", "generation_config.json", "gram_config.json"];
+    private static readonly string[] FinalFiles = ["model*.safetensors", "model.safetensors.index.json", "config.json", "generation_config.json", "gram_config.json", "README.md", "training_*.png"];
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
 
     private readonly List<string> history;
@@ -92,21 +92,32 @@ public sealed class RunDirectory : IDisposable
 
     /// <summary>
     /// Writes checkpoint-N atomically through fill(directory), with trainer_state.json (global_step, log_history and the
-    /// caller's state), then deletes the oldest beyond the limit.
+    /// caller's state), then deletes the oldest beyond the limit, but neither the newest nor the one that is kept.
     /// </summary>
     /// <exception cref="RunStoppedException">The disk is full; the last good checkpoint is named.</exception>
-    public void SaveCheckpoint(int step, JsonObject state, Action<string> fill, int? saveTotalLimit = null) => Guard(() =>
+    public void SaveCheckpoint(int step, JsonObject state, Action<string> fill, int? saveTotalLimit = null, int? keptStep = null) => Guard(() =>
     {
         var text = State(step, state);
-        AtomicFile.WriteDirectory(System.IO.Path.Combine(Path, $"{CheckpointPrefix}{step}"), directory =>
+        AtomicFile.WriteDirectory(CheckpointOf(step), directory =>
         {
             fill(directory);
             AtomicFile.WriteText(System.IO.Path.Combine(directory, StateFile), text);
         });
         AtomicFile.WriteText(System.IO.Path.Combine(Path, StateFile), text);
         var checkpoints = Checkpoints(Path);
-        foreach (var (_, oldest) in checkpoints.Take(checkpoints.Count - (saveTotalLimit ?? checkpoints.Count))) DeleteCheckpoint(oldest);
+        foreach (var (_, oldest) in checkpoints.SkipLast(1).Where(item => item.Step != keptStep).Take(checkpoints.Count - (saveTotalLimit ?? checkpoints.Count))) DeleteCheckpoint(oldest);
     });
+
+    /// <summary>The checkpoint that was written after a step.</summary>
+    public string CheckpointOf(int step) => System.IO.Path.Combine(Path, $"{CheckpointPrefix}{step}");
+
+    /// <summary>A metric's values so far, by step; those that are not finite are left out.</summary>
+    public IReadOnlyList<(int Step, double Value)> Curve(string metric) =>
+    [
+        .. history.Select(line => JsonNode.Parse(line)!)
+            .Where(entry => entry[metric]?.GetValueKind() == JsonValueKind.Number)
+            .Select(entry => ((int)entry["step"]!, (double)entry[metric]!)),
+    ];
 
     /// <summary>Writes the run's final model or other files, and trainer_state.json, into the folder itself.</summary>
     /// <exception cref="RunStoppedException">The disk is full; the last good checkpoint is named.</exception>

@@ -62,6 +62,21 @@ public sealed class ExampleSourceTests : IDisposable
     }
 
     [SkippableFact]
+    public void Load_SeveralDataSets_TakeMaxSamplesOfEachInOrder()
+    {
+        var tokenizer = SmolLM2();
+        File.WriteAllText(directory.File("dataset_info.json"), """{"first": {"file_name": "first.json"}, "second": {"file_name": "second.json", "formatting": "sharegpt"}}""");
+        File.WriteAllText(directory.File("first.json"), """[{"instruction": "1", "input": "", "output": "one"}, {"instruction": "2", "input": "", "output": "two"}, {"instruction": "3", "input": "", "output": "three"}]""");
+        File.WriteAllText(directory.File("second.json"), """[{"conversations": [{"from": "human", "value": "4"}, {"from": "gpt", "value": "four"}]}]""");
+        File.WriteAllText(directory.File("held-out.jsonl"), """{"instruction": "5", "input": "", "output": "five"}""" + "\n");
+
+        var source = Load(new() { Dataset = ["first", "second"], DatasetDir = directory.Path, EvalDataset = [directory.File("held-out.jsonl")], MaxSamples = 2, Template = "none" }, tokenizer);
+
+        source.Train.Select(example => tokenizer.Decode(example.Ids)).Should().Equal("1one", "2two", "4four");
+        source.Eval.Select(example => tokenizer.Decode(example.Ids)).Should().Equal("5five");
+    }
+
+    [SkippableFact]
     public void Load_Stage1OfRankingRows_TrainsBothAnswersAfterTheQuestion()
     {
         var tokenizer = SmolLM2();
@@ -192,6 +207,26 @@ public sealed class ExampleSourceTests : IDisposable
 
         source.Train.Single().Label.Should().Be(1);
         notices.Texts.Should().ContainSingle().Which.Should().StartWith("1 rows are written with another judge prompt");
+    }
+
+    [SkippableFact]
+    public void Load_ThreeLabels_TakesRowsWithEachAndHoldsTiesOutAsRows()
+    {
+        var tokenizer = SmolLM2();
+        string[] labels = ["A", "B", "C"];
+        var prompt = new JudgePrompt(GramConfig.Published);
+        var file = Write([.. labels.Select(label => new JsonObject { ["instruction"] = prompt.Render("Why?", "So.", "No.").TrimEnd(), ["input"] = "", ["output"] = label }.ToJsonString())]);
+        var notices = new Notices();
+        var options = new GramTrainingOptions { Dataset = [file], EvalDataset = [file], GramLoss = true, GramCandidateLabels = labels };
+
+        var source = Load(options, tokenizer, notices);
+
+        source.Train.Select(example => example.Label).Should().Equal(0, 1, 2);
+        source.Train.Select(example => example.Ids[example.Trained[0].Start]).Should().Equal(source.LabelIds).And.Equal(labels.SelectMany(label => tokenizer.Encode(label)));
+        source.EvalPairs.Select(pair => pair.AnswerA).Should().Equal("So.", "No.");
+        source.Eval.Single().Label.Should().Be(2);
+        notices.Texts.Should().BeEmpty();
+        FluentActions.Invoking(() => Load(options with { GramCandidateLabels = ["A", "B", "B"] }, tokenizer)).Should().Throw<GramException>().WithMessage("*two different labels or more*");
     }
 
     [SkippableFact]

@@ -51,6 +51,22 @@ public sealed class GramTrainerTests : IDisposable
     }
 
     [Fact]
+    public async Task Stage2_ThreeLabels_AreAllNormalisedOver()
+    {
+        var options = Stage2("two") with { MaxSteps = 1, GramLabelSmoothing = 0, LearningRate = 0 };
+        var two = await Run(options);
+
+        var three = await Run(options with { OutputDir = directory.File("three"), GramCandidateLabels = ["A", "B", "C"] });
+
+        // The model is untrained: log 2 and log 3, but for its random weights.
+        two.TrainLoss.Should().BeApproximately(Math.Log(2), 0.1);
+        three.TrainLoss.Should().BeApproximately(Math.Log(3), 0.1);
+        using var judge = GramJudge.Load(three.Model);
+        using var other = GramJudge.Load(two.Model);
+        (await judge.ScoreAsync([new AnswerPair("q", "good", "bad")]))[0].Should().Be((await other.ScoreAsync([new AnswerPair("q", "good", "bad")]))[0], "a verdict is one of the first two");
+    }
+
+    [Fact]
     public async Task Stage1_Loss_Decreases()
     {
         var result = await Run(Stage2("run") with { GramLoss = false, Template = "chatml", MaxSteps = 30, LearningRate = 5e-3, ValSize = 4 });
@@ -71,6 +87,17 @@ public sealed class GramTrainerTests : IDisposable
         var checkpointed = await Run(options with { OutputDir = directory.File("checkpointed"), GradientCheckpointing = true });
 
         File.ReadAllBytes(Path.Combine(checkpointed.Model, "model.safetensors")).Should().Equal(File.ReadAllBytes(Path.Combine(plain.Model, "model.safetensors")));
+    }
+
+    [Fact]
+    public async Task Run_Streaming_GivesTheSameWeights()
+    {
+        var options = Stage2("memory") with { MaxSteps = 4, LearningRate = 5e-3 };
+        var memory = await Run(options);
+
+        var streamed = await Run(options with { OutputDir = directory.File("streamed"), Streaming = true });
+
+        File.ReadAllBytes(Path.Combine(streamed.Model, "model.safetensors")).Should().Equal(File.ReadAllBytes(Path.Combine(memory.Model, "model.safetensors")));
     }
 
     [Fact]
@@ -177,6 +204,111 @@ public sealed class GramTrainerTests : IDisposable
         await Run(Stage2("run") with { MaxSteps = 5, SaveSteps = 1, SaveTotalLimit = 2 });
 
         Directory.GetDirectories(directory.File("run")).Select(Path.GetFileName).Should().BeEquivalentTo("checkpoint-4", "checkpoint-5");
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Run_LoadBestModelAtEnd_IsTheModelOfTheBestEvaluation(bool interrupted)
+    {
+        // Learning lowers the loss, so the greatest one is an early one's.
+        var options = Stage2("run") with
+        {
+            GramLoss = false, Template = "chatml", ValSize = 4, MaxSteps = 6, LearningRate = 5e-3, EvalSteps = 2, SaveSteps = 100, SaveTotalLimit = 1,
+            LoadBestModelAtEnd = true, MetricForBestModel = "eval_loss", GreaterIsBetter = true,
+        };
+        if (interrupted)
+        {
+            using CancellationTokenSource interrupt = new();
+            using var subscription = steps.Subscribe(step =>
+            {
+                if (step.Step == 5) interrupt.Cancel();
+            });
+            await FluentActions.Awaiting(() => Run(options, cancellationToken: interrupt.Token)).Should().ThrowAsync<OperationCanceledException>();
+        }
+
+        var result = await Run(options with { ResumeFromCheckpoint = interrupted ? "true" : null });
+
+        var losses = logged.Where(step => step.Metrics.ContainsKey("eval_loss")).ToDictionary(step => step.Step, step => step.Metrics["eval_loss"]);
+        losses.Keys.Should().Equal(2, 4, 6);
+        losses[2].Should().BeGreaterThan(losses[4]).And.BeGreaterThan(losses[6]);
+        result.Evaluation!.Loss.Should().Be(losses[2]);
+        var best = Path.Combine(result.Model, "checkpoint-2");
+        File.ReadAllBytes(Path.Combine(result.Model, "model.safetensors")).Should().Equal(File.ReadAllBytes(Path.Combine(best, "model.safetensors")));
+        ((int)RunDirectory.ReadState(result.Model)["best_global_step"]!).Should().Be(2);
+    }
+
+    [Fact]
+    public async Task Run_LoadBestModelAtEnd_NeedsSomethingToMeasureBy()
+    {
+        var options = Stage2("run") with { MaxSteps = 1, LoadBestModelAtEnd = true };
+        var evaluated = options with { EvalDataset = [Pairs("held-out", 4, first: 100)] };
+
+        await Refused(options, "*eval_dataset*val_size*");
+        await Refused(evaluated, "*eval_strategy: steps or epoch*");
+        await Refused(evaluated with { EvalSteps = 1, MetricForBestModel = "eval_rouge" }, "*eval_rouge is unknown*eval_loss*");
+        await Refused(evaluated with { EvalSteps = 1, MaxSteps = 2, MetricForBestModel = "eval_loss" }, "*eval_loss is not measured*");
+
+        Task Refused(GramTrainingOptions wrong, string message) => FluentActions.Awaiting(() => Run(wrong with { OverwriteOutputDir = true })).Should().ThrowAsync<GramException>().WithMessage(message);
+    }
+
+    [Fact]
+    public async Task Run_PlotLoss_DrawsTheCurvesAndTheCardShowsThem()
+    {
+        var result = await Run(Stage2("run") with { MaxSteps = 4, EvalSteps = 2, EvalDataset = [Pairs("held-out", 4, first: 100)], PlotLoss = true });
+
+        Directory.GetFiles(result.Model, "*.png").Select(Path.GetFileName).Should().BeEquivalentTo("training_loss.png", "training_eval_accuracy.png", "training_eval_order_disagreement.png");
+        var card = File.ReadAllText(Path.Combine(result.Model, "README.md"));
+        card.Should().StartWith("---\nlibrary_name: transformers\nbase_model: \"model\"\n").And.Contain("# run\n").And.Contain("(training_loss.png)").And.Contain("`pairs.json`")
+            .And.Contain("| learning_rate | 0.001 |").And.Contain("| steps | 4 of 4 |").And.Contain(FormattableString.Invariant($"| held-out accuracy | {result.Evaluation!.Accuracy:0.0000} |"));
+    }
+
+    [Fact]
+    public async Task Run_MoreThanFitsIntoMemory_IsRefusedWithAdviceBeforeAnythingIsWritten()
+    {
+        var options = Stage2("run") with { MaxSteps = 1, PerDeviceTrainBatchSize = 16 };
+        var needed = new GramTrainer(options, steps, notices).Preview().Memory;
+
+        await Refused(needed.Total - 1, "*the run needs about * are free: set per_device_train_batch_size: 1 with gradient_accumulation_steps: 32 (*memory_check: false*");
+        await Refused(needed.Total - needed.Activations, "*a smaller model*");
+        Directory.Exists(options.OutputDir).Should().BeFalse();
+        await new GramTrainer(options with { MemoryCheck = false }, steps, notices) { FreeBytes = 1 }.RunAsync();
+
+        Task Refused(long free, string message) =>
+            FluentActions.Awaiting(() => new GramTrainer(options, steps, notices) { FreeBytes = free }.RunAsync()).Should().ThrowAsync<GramException>().WithMessage(message);
+    }
+
+    [Fact]
+    public async Task Run_GroupByLength_TrainsOnAllOfIt()
+    {
+        var options = Stage2("plain") with { PerDeviceTrainBatchSize = 1, GradientAccumulationSteps = 1 };
+        var plain = await Run(options);
+
+        var grouped = await Run(options with { OutputDir = directory.File("grouped"), GroupByLength = true });
+
+        grouped.Steps.Should().Be(plain.Steps).And.Be(24);
+        grouped.TrainLoss.Should().NotBe(plain.TrainLoss, "the order is another");
+    }
+
+    [Fact]
+    public void Preview_Stage2_ShowsThePromptMaskedAndTheLabelTrained()
+    {
+        var preview = new GramTrainer(Stage2("run") with { ValSize = 4, NumTrainEpochs = 2 }, steps, notices).Preview();
+
+        (preview.Stage, preview.Train, preview.Eval, preview.Plan.TotalSteps, preview.Plan.WarmupSteps).Should().Be((2, 20, 4, 6, 1));
+        preview.Examples.Should().HaveCount(3);
+        foreach (var example in preview.Examples)
+        {
+            // A token is a byte here; the row's end is neither trained nor a part of the prompt.
+            example.Parts.Select(part => part.IsTrained).Should().Equal(false, true, false);
+            example.Parts[0].Text.Should().MatchRegex("^item \\d+\\?\nA:\\d+ is (good|bad)\nB:\\d+ is (good|bad)\n>$");
+            example.Parts[1].Text.Should().Be(example.Parts[0].Text.IndexOf("good", StringComparison.Ordinal) < example.Parts[0].Text.IndexOf("bad", StringComparison.Ordinal) ? "A" : "B");
+            example.Parts[2].Text.Should().Be("<|im_end|>");
+            (example.Tokens, example.Trained).Should().Be((example.Parts[0].Text.Length + 2, 1));
+        }
+        preview.Lengths.Shortest.Should().BeLessThanOrEqualTo(preview.Lengths.Median).And.BePositive();
+        preview.Lengths.Longest.Should().BeGreaterThanOrEqualTo(preview.Lengths.P95);
+        Directory.Exists(directory.File("run")).Should().BeFalse();
     }
 
     [Fact]

@@ -32,4 +32,26 @@ public class EpochSamplerTests
 
         for (var step = 7; step < 9; step++) resumed.At(step).ToArray().Should().Equal(steps[step]);
     }
+
+    [Fact]
+    public void At_WithLengths_DealsOutExamplesOfLikeLengthLongestFirst()
+    {
+        int[] lengths = [.. Enumerable.Range(0, 37).Select(i => (i * 7919) % 37)]; // all different
+        var sampler = new EpochSampler(37, 4, new RandomSource(5), lengths);
+
+        var steps = Enumerable.Range(0, 20).Select(step => sampler.At(step).ToArray()).ToList(); // two epochs of ten
+
+        foreach (var epoch in steps.Chunk(10))
+        {
+            epoch.SelectMany(step => step).Should().BeEquivalentTo(Enumerable.Range(0, 37));
+            lengths[epoch[0][0]].Should().Be(36, "the longest shows at once whether there is memory for it");
+            // 37 / (4 · 4) = 2 steps are sorted together.
+            foreach (var pair in epoch.Skip(2).Chunk(2).Take(4))
+            {
+                var sorted = pair.SelectMany(step => step).Skip(1).Select(example => lengths[example]).ToArray(); // its first may have been exchanged
+                sorted.Should().BeInDescendingOrder();
+            }
+        }
+        steps[0].Should().NotEqual(steps[10]);
+    }
 }

@@ -62,6 +62,17 @@ public sealed class RunDirectoryTests : IDisposable
         Directory.GetDirectories(Run).Select(Path.GetFileName).Should().BeEquivalentTo("checkpoint-10", "checkpoint-11");
     }
 
+    [Theory]
+    [InlineData(2, new[] { 8, 11 })]
+    [InlineData(1, new[] { 8, 11 })]
+    public void SaveCheckpoint_BeyondTheLimit_KeepsTheNewestAndTheOneToKeep(int limit, int[] left)
+    {
+        using var run = RunDirectory.Open(Run);
+        foreach (var step in new[] { 7, 8, 9, 10, 11 }) run.SaveCheckpoint(step, [], _ => { }, limit, keptStep: 8);
+
+        Directory.GetDirectories(Run).Select(Path.GetFileName).Should().BeEquivalentTo(left.Select(step => $"checkpoint-{step}"));
+    }
+
     [Fact]
     public void SaveCheckpoint_FillFails_LeavesNothingHalfWritten()
     {
