@@ -17,7 +17,7 @@ public sealed partial class AspNetExampleTests(TinyModels tiny)
         AnswerPair[] pairs = [.. Enumerable.Range(0, 24).Select(i => new AnswerPair($"My phone number {i} is broken.", "Please restart it.", $"No {i}."))];
         using var alone = GramJudge.Load(tiny.Judge);
         var expected = await alone.ScoreAsync(pairs);
-        using var process = Start("--judge", tiny.Judge);
+        using var process = Start(tiny.Root, "--urls", "http://127.0.0.1:0", "--judge", tiny.Judge);
         using var client = new HttpClient { BaseAddress = await AddressAsync(process) };
 
         var answers = await Task.WhenAll(pairs.Select(async pair =>
@@ -40,7 +40,7 @@ public sealed partial class AspNetExampleTests(TinyModels tiny)
     [Fact]
     public async Task Start_WithoutAModel_FailsAtOnce()
     {
-        using var process = Start("--judge", "nowhere");
+        using var process = Start(tiny.Root, "--urls", "http://127.0.0.1:0", "--judge", "nowhere");
 
         var error = await process.StandardOutput.ReadToEndAsync() + await process.StandardError.ReadToEndAsync();
         await process.WaitForExitAsync();
@@ -49,16 +49,18 @@ public sealed partial class AspNetExampleTests(TinyModels tiny)
         error.Should().Contain("nowhere: no such directory");
     }
 
-    private Process Start(params string[] args)
+    /// <summary>Starts the example.</summary>
+    internal static Process Start(string workingDirectory, params string[] args)
     {
         var program = Path.Combine(AppContext.BaseDirectory, "Gram.Examples.AspNet.dll");
-        var start = new ProcessStartInfo("env", ["--default-signal=INT", "dotnet", program, "--urls", "http://127.0.0.1:0", .. args]) { WorkingDirectory = tiny.Root, RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo("env", ["--default-signal=INT", "dotnet", program, .. args]) { WorkingDirectory = workingDirectory, RedirectStandardOutput = true, RedirectStandardError = true };
         start.Environment["HF_HUB_OFFLINE"] = "1";
         start.Environment["OMP_NUM_THREADS"] = "1";
         return Process.Start(start)!;
     }
 
-    private static async Task<Uri> AddressAsync(Process process)
+    /// <summary>Where it listens, once it does.</summary>
+    internal static async Task<Uri> AddressAsync(Process process)
     {
         var lines = new List<string>();
         while (await process.StandardOutput.ReadLineAsync() is { } line)
