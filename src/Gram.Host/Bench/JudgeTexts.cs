@@ -19,6 +19,9 @@ internal sealed record JudgeTexts(string Name, int[] QuestionWords, int[] Answer
     /// <summary>All pairs of 8 short answers to one question.</summary>
     public static readonly JudgeTexts Answers8 = new("answers8", [12], [6, 8, 9, 10, 11, 12, 14, 16], AllPairs: true);
 
+    /// <summary>All sets that are measured beside the published way.</summary>
+    public static readonly JudgeTexts[] All = [JudgeBench, Hh, Sst2, Answers8];
+
     private static readonly string[] Words = ["the", "answer", "is", "that", "a", "small", "model", "can", "learn", "to", "write", "and", "people", "read", "what", "it", "says", "in", "every", "city", "on", "time", "with", "care"];
 
     /// <summary>The pairs: those of the one question, or one of each length of question and answers.</summary>

@@ -28,7 +28,8 @@ public sealed class RationaleJudge : IPairJudge
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(options.Votes, 1);
         (this.judge, this.options) = (judge, options);
-        prompt = new(judge.Config with { Prompt = options.Prompt });
+        Config = judge.Config with { Prompt = options.Prompt };
+        prompt = new(Config);
         var (model, tokenizer) = (judge.Model, judge.Tokenizer);
         var endTokens = model.Config.EosTokenIds;
         generator = new(model, endTokens, tokenizer.PadTokenId ?? (endTokens is [var end, ..] ? end : 0), tokenizer);
@@ -38,6 +39,9 @@ public sealed class RationaleJudge : IPairJudge
         var least = PromptIds("", "", "").Length;
         if (room < least) throw new GramException($"rationales of {options.MaxNewTokens} tokens leave {Math.Max(0, room)} of the context's {model.Config.MaxPositionEmbeddings} tokens for the judge prompt, which takes {least} before any text: allow shorter ones (rationale_max_new_tokens)");
     }
+
+    /// <summary>Its prompt, and the labels and template of the judge that it reasons over.</summary>
+    public GramConfig Config { get; }
 
     /// <summary>Rationales written so far.</summary>
     public long Rationales { get; private set; }

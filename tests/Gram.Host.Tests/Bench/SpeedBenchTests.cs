@@ -38,36 +38,6 @@ public class SpeedBenchTests
         report.Figures.Select(figure => figure.Name).Should().Equal("decode_b1_f32", "optimizer_f32");
     }
 
-    [Fact]
-    public void JudgeSpeed_BesideThePublishedWay_HasEqualScoresOfFewerTokens()
-    {
-        using var directory = new TemporaryDirectory();
-        var checkpoint = TinyCheckpoint.Create(directory.File("model"), context: 4096);
-        using var model = CausalLM.Load(checkpoint);
-        var subject = new BenchSubject(model, checkpoint, run => run());
-
-        foreach (var texts in (JudgeTexts[])[JudgeTexts.Sst2, JudgeTexts.Answers8])
-        {
-            var figure = JudgeSpeed.MeasureBeside(subject, texts).Against("judge", Floors);
-
-            figure.Published!.ScoreGap.Should().BeLessThan(1e-5);
-            figure.Published.Ratio.Should().BeApproximately(figure.Value / figure.Published.Value, 1e-9 * figure.Published.Ratio);
-            figure.Published.TokensHere.Should().BeLessThan(figure.Published.Tokens / 3, "the prompt is long, and computed once");
-            JsonSerializer.SerializeToNode(figure)!["published"]!.AsObject().Select(key => key.Key).Should().Equal("value", "ratio", "tokens", "tokens_here", "score_gap");
-        }
-    }
-
-    [Fact]
-    public void JudgeTexts_Sets_HaveThePairsThatTheyPromise()
-    {
-        JudgeTexts.Answers8.Pairs().Should().HaveCount(28).And.OnlyContain(pair => pair.Question == JudgeTexts.Answers8.Pairs()[0].Question);
-        JudgeTexts.JudgeBench.Pairs().Select(pair => pair.Question).Should().OnlyHaveUniqueItems();
-        Words(JudgeTexts.JudgeBench.Pairs().Select(pair => pair.AnswerA)).Should().BeEquivalentTo(JudgeTexts.JudgeBench.AnswerWords);
-        Words(JudgeTexts.Hh.Pairs().Select(pair => pair.Question)).Should().BeEquivalentTo(JudgeTexts.Hh.QuestionWords);
-
-        static IEnumerable<int> Words(IEnumerable<string> texts) => texts.Select(text => text.Split(' ').Length).Distinct();
-    }
-
     internal static TemporaryDirectory SmallModel(int vocabulary = 64, torch.ScalarType dtype = torch.ScalarType.Float32, int layers = 1, int hidden = 32)
     {
         var config = new ModelConfig
