@@ -31,6 +31,74 @@ public sealed class JudgingTests(TinyModels tiny)
     }
 
     [Fact]
+    public async Task Judge_Interrupted_GoesOnWhereItStoppedAndEndsTheSame()
+    {
+        var pairs = tiny.Write("many.jsonl", [.. Enumerable.Range(0, 1200).Select(i => $$"""{"prompt": "My phone number {{i}} is broken.", "chosen": "Please restart it {{i % 7}}.", "rejected": "No {{i}}.", "id": {{i}}}""")]);
+        var (whole, output) = (Path.Combine(tiny.Root, "whole.jsonl"), Path.Combine(tiny.Root, "interrupted.jsonl"));
+        string[] command = ["judge", "--reward_model", tiny.Judge, "--input", pairs, "--dtype", "float32", "--json", "--output"];
+
+        var process = GramProgram.Start(tiny.Root, [.. command, output]);
+        while (!process.HasExited && !Partial().Any(file => file.Length > 0)) await Task.Delay(5);
+        GramProgram.Interrupt(process);
+        var interrupted = await GramProgram.FinishAsync(process);
+        var left = Partial().Should().ContainSingle().Subject;
+        var rowsLeft = File.ReadAllLines(left.FullName).Length;
+        File.AppendAllText(left.FullName, """{"prompt": "My phone num"""); // as a power cut would leave it
+        var resumed = await GramProgram.RunAsync(tiny.Root, [.. command, output]);
+        var straight = await GramProgram.RunAsync(tiny.Root, [.. command, whole]);
+
+        interrupted.ExitCode.Should().Be(130, interrupted.Error);
+        rowsLeft.Should().BeInRange(256, 1199);
+        resumed.ExitCode.Should().Be(0, resumed.Error);
+        resumed.Error.Should().Contain($"going on after {rowsLeft} pairs");
+        File.ReadAllBytes(output).Should().Equal(File.ReadAllBytes(whole), "the rows are judged in the same windows");
+        foreach (var key in (string[])["count", "comparisons", "order_disagreement", "accuracy"]) resumed.Json[key]!.ToJsonString().Should().Be(straight.Json[key]!.ToJsonString());
+        Partial().Should().BeEmpty();
+
+        IEnumerable<FileInfo> Partial() => new DirectoryInfo(tiny.Root).EnumerateFiles("interrupted.jsonl.*.partial");
+    }
+
+    [Fact]
+    public async Task Judge_Rationale_VotesAndKeepsTheRationales()
+    {
+        string[] command = ["judge", "--reward_model", tiny.Judge, "--input", tiny.Pairs, "--rationale", "--votes", "2", "--rationale_max_new_tokens", "8", "--rationale_prompt", "{question} {answer_a} or {answer_b}: ", "--json"];
+
+        var run = await GramProgram.RunAsync(tiny.Root, command);
+        var again = await GramProgram.RunAsync(tiny.Root, command);
+
+        run.ExitCode.Should().Be(0, run.Error);
+        run.Json["rationales"]!.GetValue<int>().Should().Be(12 * 2 * 2);
+        foreach (var pair in run.Json["pairs"]!.AsArray())
+        {
+            foreach (var order in (string[])["ab", "ba"]) pair!["rationales"]![order]!.AsArray().Should().HaveCount(2);
+            // Votes of two: 0, 1, or the share of the first vote's weight.
+            var votes = pair!["rationales"]!["ab"]!.AsArray().Select(vote => (First: vote!["vote"]!.GetValue<string>() == "A", Weight: vote["probability"]!.GetValue<double>())).ToList();
+            pair["p_ab"]!.GetValue<double>().Should().BeApproximately(votes.Where(vote => vote.First).Sum(vote => vote.Weight) / votes.Sum(vote => vote.Weight), 1e-12);
+        }
+        again.Json["pairs"]!.ToJsonString().Should().Be(run.Json["pairs"]!.ToJsonString(), "one seed, one run");
+    }
+
+    [Fact]
+    public async Task Judge_VotesWithoutRationale_IsRefused()
+    {
+        var run = await GramProgram.RunAsync(tiny.Root, "judge", "--reward_model", tiny.Judge, "--input", tiny.Pairs, "--votes", "4");
+
+        run.ExitCode.Should().Be(2);
+        run.ErrorLine.Should().Contain("set --rationale");
+    }
+
+    [Fact]
+    public async Task Rerank_Rationale_UsesTheSameJudge()
+    {
+        var generations = tiny.Write("reasoned.jsonl", """{"prompt": "My phone is broken.", "responses": ["Please restart it.", "No.", "Thank you."]}""");
+
+        var run = await GramProgram.RunAsync(tiny.Root, "rerank", "--reward_model", tiny.Judge, "--input", generations, "--rationale", "--rationale_max_new_tokens", "8", "--rationale_prompt", "{question} {answer_a} or {answer_b}: ");
+
+        run.ExitCode.Should().Be(0, run.Error);
+        JsonNode.Parse(run.Output)!["comparisons"]!.AsArray().Should().HaveCount(2);
+    }
+
+    [Fact]
     public async Task Judge_Int8_ScoresNearlyAlike()
     {
         string[] command = ["judge", "--reward_model", tiny.Judge, "--input", tiny.Pairs, "--dtype", "float32", "--json"];

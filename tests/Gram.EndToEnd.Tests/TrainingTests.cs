@@ -91,6 +91,19 @@ public sealed class TrainingTests(TinyModels tiny)
     }
 
     [Fact]
+    public async Task Ppo_ReasoningJudge_GivesTheSameNumbersAgain()
+    {
+        string[] reasoning = ["--max_steps", "1", "--rationale", "--votes", "2", "--rationale_max_new_tokens", "4", "--rationale_prompt", "{question} {answer_a} or {answer_b}: "];
+
+        var run = await PpoAsync("ppo-reasoning", reasoning);
+        var again = await PpoAsync("ppo-reasoning-again", reasoning);
+
+        run.ExitCode.Should().Be(0, run.Error);
+        Numbers("ppo-reasoning-again").Should().Be(Numbers("ppo-reasoning"));
+        again.Json["win_rate"]!.ToJsonString().Should().Be(run.Json["win_rate"]!.ToJsonString());
+    }
+
+    [Fact]
     public async Task Ppo_TwoSteps_LeavesARunThatGenerateCanUse()
     {
         var run = await PpoAsync("ppo-run", "--max_steps", "2");

@@ -12,7 +12,7 @@ internal static class TinyCheckpoint
     private static readonly string[] ControlTokens = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"];
 
     /// <summary>Writes the checkpoint into a new folder and returns its path. The template is ChatML's.</summary>
-    public static string Create(string directory, ulong seed = 1, int hiddenSize = 32, int layers = 2)
+    public static string Create(string directory, ulong seed = 1, int hiddenSize = 32, int layers = 2, int context = 512)
     {
         Directory.CreateDirectory(directory);
         WriteTokenizer(directory);
@@ -26,7 +26,7 @@ internal static class TinyCheckpoint
             NumAttentionHeads = 4,
             NumKeyValueHeads = 2,
             HeadDim = hiddenSize / 4,
-            MaxPositionEmbeddings = 512,
+            MaxPositionEmbeddings = context,
             RmsNormEps = 1e-6,
             RopeTheta = 10000,
             TieWordEmbeddings = true,

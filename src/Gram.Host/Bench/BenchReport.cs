@@ -13,7 +13,12 @@ public sealed record BenchFigure(
     [property: JsonPropertyName("name")] string Name,
     [property: JsonPropertyName("value")] double Value,
     [property: JsonPropertyName("unit")] string Unit,
-    [property: JsonPropertyName("share")] double Share);
+    [property: JsonPropertyName("share")] double Share)
+{
+    /// <summary>For judging by GRAM's own prompt, the published script's way in the same run.</summary>
+    [JsonPropertyName("published"), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public PublishedFigure? Published { get; init; }
+}
 
 /// <summary>What <c>bench --json</c> prints.</summary>
 /// <param name="Machine">Processor, threads and system.</param>

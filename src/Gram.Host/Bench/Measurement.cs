@@ -3,5 +3,8 @@ namespace Gram.Host.Bench;
 /// <summary>An amount of work, the time it took, and the time that a machine's floors allow for it.</summary>
 internal sealed record Measurement(double Amount, string Unit, double Seconds, Func<MachineFloors, double> FloorSeconds)
 {
-    public BenchFigure Against(string name, MachineFloors floors) => new(name, Amount / Seconds, Unit, FloorSeconds(floors) / Seconds);
+    /// <summary>For judging, what the published script's way made of the same pairs.</summary>
+    public PublishedFigure? Published { get; init; }
+
+    public BenchFigure Against(string name, MachineFloors floors) => new(name, Amount / Seconds, Unit, FloorSeconds(floors) / Seconds) { Published = Published };
 }

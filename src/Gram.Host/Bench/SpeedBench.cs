@@ -63,6 +63,8 @@ public sealed class SpeedBench(string modelDirectory, Device device, Action<stri
         if (dtype == ScalarType.Float32) yield return new($"activations_checkpointed_4x256_{suffix}", dtype, subject => TrainingSpeed.Activations(subject, rows: 4, tokens: 256, checkpointed: true));
         if (dtype == ScalarType.Float32) yield return new($"optimizer_{suffix}", dtype, TrainingSpeed.Optimizer);
         yield return new($"judge_pairs_{suffix}", dtype, JudgeSpeed.Measure);
+        foreach (var texts in JudgeTexts.All)
+            yield return new($"judge_{texts.Name}_{suffix}", dtype, subject => JudgeSpeed.MeasureBeside(subject, texts));
     }
 
     /// <summary>A speed that can be measured, on a model of its dtype.</summary>

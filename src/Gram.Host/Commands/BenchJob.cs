@@ -46,6 +46,8 @@ internal sealed class BenchJob(BenchOptions options, Engine engine, ModelFinder 
         foreach (var figure in report.Figures)
         {
             text.AppendLine(CultureInfo.InvariantCulture, $"{figure.Name,-20} {figure.Value,12:0.0} {figure.Unit,-10} {figure.Share,6:0.0%} of its floor");
+            if (figure.Published is { } published)
+                text.AppendLine(CultureInfo.InvariantCulture, $"{"",-20} {published.Ratio,12:0.00} × the published script's way ({published.Value:0.0} {figure.Unit}): {published.TokensHere} tokens computed instead of {published.Tokens}, scores equal within {published.ScoreGap:0.0e-0}");
         }
         return text.ToString();
     }

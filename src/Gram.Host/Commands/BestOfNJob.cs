@@ -48,7 +48,7 @@ internal sealed record BestOfNOptions : IValidatableObject
 
 /// <summary>Generates n answers for each prompt, and picks the best by tournament, for several n.</summary>
 internal sealed class BestOfNJob(
-    BestOfNOptions options, TournamentOptions tournament, JudgeOptions judging, ModelOptions model, SamplingOptions sampling, CommonOptions common,
+    BestOfNOptions options, TournamentOptions tournament, JudgeOptions judging, RationaleKeys rationale, ModelOptions model, SamplingOptions sampling, CommonOptions common,
     Engine engine, ModelFinder models, IPublisher<StepLogged> steps, IPublisher<Notice> notices) : IJob
 {
     public async Task<JobResult> RunAsync(CancellationToken cancellationToken)
@@ -67,7 +67,7 @@ internal sealed class BestOfNJob(
         var answers = groups.Select(group => group.Samples.Select(answer => JudgeText.Clean(answer.Text!)).ToList()).ToList();
 
         // The answers of a small n are the first of a large one's, and the judge remembers the pairs that they share.
-        var remembering = new CountingJudge(judge);
+        var remembering = new CountingJudge(rationale.Over(judge, common.Seed) ?? (IPairJudge)judge);
         var method = Tournament.ByName(tournament.Method);
         var estimates = new List<Estimate>();
         IReadOnlyList<TournamentResult> results = [];

@@ -1,45 +1,111 @@
 using System.Diagnostics;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using Gram.Host.Configuration;
 using Gram.Host.Hosting;
+using Gram.Models;
 using Gram.Models.Speed;
+using Gram.Models.Transformer;
 using Gram.Pipes.Events;
 using Gram.Reward.Data;
 using Gram.Reward.Judging;
 using Gram.Training.Runs;
+using TorchSharp;
 
 namespace Gram.Host.Commands;
 
-/// <summary>Scores the pairs of a file, both orders.</summary>
-internal sealed class JudgeJob(JudgeOptions options, RowFileOptions files, CommonOptions common, Engine engine, ModelFinder models, IPublisher<StepLogged> steps, IPublisher<Notice> notices) : IJob
+/// <summary>
+/// Scores the pairs of a file, both orders: a window of rows at a time, so that a file may be of any size. Rows that an interrupted run
+/// left beside the output file are taken over.
+/// </summary>
+internal sealed class JudgeJob(
+    JudgeOptions options, RationaleKeys rationale, RowFileOptions files, CommonOptions common, Engine engine, ModelFinder models, IPublisher<StepLogged> steps, IPublisher<Notice> notices) : IJob
 {
-    /// <summary>Pairs scored between two lines of progress.</summary>
-    private const int PartRows = 256;
+    /// <summary>Rows scored together: what the judge sorts by length, and what a resumed run repeats at most.</summary>
+    private const int Window = 256;
 
     public async Task<JobResult> RunAsync(CancellationToken cancellationToken)
     {
         var output = OutputFile.Choose(files.Output, "scored.jsonl", common);
-        var all = PairFile.Read(files.Input).ToList();
-        using var judge = GramJudge.Load(await models.JudgeAsync(options.RewardModel, options.RewardModelAdapters, cancellationToken), engine.InferenceDType(Workload.Scoring), engine.Device, quantize: options.RewardModelQuantizationBit is not null);
-        var rows = JudgeRoom.Keep(all, judge, row => row.Source, row => row.Prompt, notices);
-        var counting = new CountingJudge(judge);
-        var clock = Stopwatch.StartNew();
-        var scores = new List<PairScore>();
-        foreach (var part in rows.Chunk(PartRows))
+        int? total = files.Input == "-" ? null : PairFile.Read(files.Input).Count(); // a bad row is found now, not after hours
+        var location = await models.JudgeAsync(options.RewardModel, options.RewardModelAdapters, cancellationToken);
+        var dtype = engine.InferenceDType(Workload.Scoring);
+        using var judge = GramJudge.Load(location, dtype, engine.Device, quantize: options.RewardModelQuantizationBit is not null);
+        var reasoning = rationale.Over(judge, common.Seed);
+        using var partial = output == "-" ? null : PartialRows.Open(output, Signature(location, judge, dtype));
+        var collected = output == "-" && common.Json ? new JsonArray() : null;
+
+        var (done, dropped, comparedBefore, clock, file) = (new JudgedRows(), 0, 0L, Stopwatch.StartNew(), "");
+        foreach (var rows in PairFile.Read(files.Input).Where(Fits).Chunk(Window))
         {
-            scores.AddRange(await counting.ScoreAsync([.. part.Select(row => row.Pair(judge.Config.TurnFormat))], cancellationToken));
-            steps.Publish(new StepLogged("judge", scores.Count, rows.Count, new Dictionary<string, double> { ["pairs_per_s"] = scores.Count / clock.Elapsed.TotalSeconds }));
+            if (partial?.Take(rows.Length, (i, scored) => rows[i].ScoreIn(scored)) is { } earlier)
+            {
+                foreach (var (row, score) in rows.Zip(earlier)) done.Add(row, score);
+                comparedBefore = done.Comparisons;
+                continue;
+            }
+            if (done.Count > 0 && done.Count == partial?.Taken) notices.Publish(new Notice($"going on after {done.Count} pairs that an earlier run left beside {output}"));
+            var (scores, scoredRows) = await ScoreAsync(rows, judge, reasoning, cancellationToken);
+            foreach (var (row, score) in rows.Zip(scores)) done.Add(row, score);
+            if (partial is not null) partial.Add(scoredRows);
+            else if (collected is null) JsonRows.Write(output, scoredRows);
+            else foreach (var row in scoredRows) collected.Add((JsonNode)row);
+            var rate = new Dictionary<string, double> { ["pairs_per_s"] = (done.Comparisons - comparedBefore) / clock.Elapsed.TotalSeconds };
+            steps.Publish(new StepLogged("judge", done.Count, Math.Max(total - dropped ?? 0, done.Count), rate) { StepsBefore = partial?.Taken ?? 0, Elapsed = clock.Elapsed });
         }
+        if (done.Count == 0) throw JudgeRoom.NoneFits(file);
         var seconds = clock.Elapsed.TotalSeconds;
+        partial?.Finish();
 
-        var scored = rows.Zip(scores, (row, score) => row.Scored(score)).ToList();
-        var json = counting.Report(rows.Count, judge, all.Count - rows.Count, seconds);
-        var ranked = rows.Zip(scores).Where(pair => pair.First.IsRanked).ToList();
-        if (ranked.Count > 0) json["accuracy"] = ranked.Average(pair => pair.Second.ScoreA > pair.Second.ScoreB ? 1.0 : 0.0);
-        if (output == "-" && common.Json) json["pairs"] = new JsonArray([.. scored]);
-        else JsonRows.Write(output, scored);
+        var pairsPerSecond = (done.Comparisons - comparedBefore) / seconds;
+        var json = CountingJudge.Report(done.Count, done.Comparisons, done.OrderDisagreement, judge, dropped, seconds, pairsPerSecond);
+        if (done.Accuracy is { } accuracy) json["accuracy"] = accuracy;
+        if (reasoning is not null) json["rationales"] = reasoning.Rationales;
+        if (collected is not null) json["pairs"] = collected;
+        var right = done.Accuracy is { } share ? $", {share:0.000} of {done.Ranked} ranked pairs right" : "";
+        return new JobResult(json, $"{done.Count} pairs in {seconds:0.0} s ({pairsPerSecond:0.0} pairs/s){right}, order disagreement {done.OrderDisagreement:0.000}, {judge.Shortened} shortened: {output}") { DataOnOutput = output == "-" };
 
-        var accuracy = ranked.Count > 0 ? $", {json["accuracy"]:0.000} of {ranked.Count} ranked pairs right" : "";
-        return new JobResult(json, $"{rows.Count} pairs in {seconds:0.0} s ({rows.Count / seconds:0.0} pairs/s){accuracy}, order disagreement {counting.OrderDisagreement:0.000}, {judge.Shortened} shortened: {output}") { DataOnOutput = output == "-" };
+        bool Fits(PairRow row)
+        {
+            file = row.Source.File;
+            if (JudgeRoom.Holds(reasoning is null ? judge.Fits : reasoning.Fits, judge, row.Source, row.Prompt, notices)) return true;
+            dropped++;
+            return false;
+        }
+    }
+
+    private static async Task<(IReadOnlyList<PairScore> Scores, IReadOnlyList<JsonObject> Rows)> ScoreAsync(PairRow[] rows, GramJudge judge, RationaleJudge? reasoning, CancellationToken cancellationToken)
+    {
+        AnswerPair[] pairs = [.. rows.Select(row => row.Pair(judge.Config.TurnFormat))];
+        if (reasoning is null)
+        {
+            var scores = await judge.ScoreAsync(pairs, cancellationToken);
+            return (scores, [.. rows.Zip(scores, (row, score) => row.Scored(score))]);
+        }
+        var reasoned = await reasoning.JudgeAsync(pairs, cancellationToken);
+        return ([.. reasoned.Select(verdict => verdict.Score)], [.. rows.Zip(reasoned, (row, verdict) =>
+        {
+            var fields = row.Scored(verdict.Score);
+            fields[PairRow.RationalesField] = verdict.ToJson(judge.Config.Labels);
+            return fields;
+        })]);
+    }
+
+    /// <summary>A short text of all that scores depend on beside the pairs: rows of another judge are not taken over.</summary>
+    private string Signature(ModelLocation location, GramJudge judge, torch.ScalarType dtype)
+    {
+        var weights = new[] { location.Directory, location.Adapter }.OfType<string>().SelectMany(folder => Directory.EnumerateFiles(folder, "*.safetensors").Order(StringComparer.Ordinal)).Select(path => new FileInfo(path));
+        var text = JsonSerializer.Serialize(new
+        {
+            Files = weights.Select(weight => new { weight.FullName, weight.Length, weight.LastWriteTimeUtc }),
+            judge.Config,
+            DType = dtype.ToString(),
+            options.RewardModelQuantizationBit,
+            Rationale = rationale.Rationale ? rationale : null,
+            Seed = rationale.Rationale ? common.Seed : 0,
+        });
+        return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)))[..8];
     }
 }

@@ -13,12 +13,18 @@ internal static class JudgeRoom
     /// <exception cref="GramException">None can be judged.</exception>
     public static List<T> Keep<T>(IReadOnlyList<T> rows, GramJudge judge, Func<T, JsonRow> source, Func<T, Prompt> prompt, IPublisher<Notice> notices)
     {
-        var kept = new List<T>();
-        foreach (var row in rows)
-        {
-            if (judge.Fits(new AnswerPair(prompt(row).QuestionAs(judge.Config.TurnFormat), "", ""))) kept.Add(row);
-            else notices.Publish(new Notice($"{source(row).File}, row {source(row).Row}: left out, its question alone is longer than the judge's context", IsWarning: true));
-        }
-        return kept.Count > 0 ? kept : throw new GramException($"{source(rows[0]).File}: no row can be judged: each question alone is longer than the judge's context");
+        var kept = rows.Where(row => Holds(judge.Fits, judge, source(row), prompt(row), notices)).ToList();
+        return kept.Count > 0 ? kept : throw NoneFits(source(rows[0]).File);
     }
+
+    /// <summary>Whether a row can be judged; a warning says where it cannot.</summary>
+    public static bool Holds(Func<AnswerPair, bool> fits, GramJudge judge, JsonRow source, Prompt prompt, IPublisher<Notice> notices)
+    {
+        var holds = fits(new AnswerPair(prompt.QuestionAs(judge.Config.TurnFormat), "", ""));
+        if (!holds) notices.Publish(new Notice($"{source.File}, row {source.Row}: left out, its question alone is longer than the judge's context", IsWarning: true));
+        return holds;
+    }
+
+    /// <summary>The error of a file without a row that can be judged.</summary>
+    public static GramException NoneFits(string file) => new($"{file}: no row can be judged: each question alone is longer than the judge's context");
 }

@@ -8,7 +8,7 @@ using Gram.Reward.Judging;
 namespace Gram.Host.Commands;
 
 /// <summary>PPO with a GRAM judge.</summary>
-internal sealed class PpoJob(PpoOptions options, Settings settings, Engine engine, ModelFinder models, PpoEvents events) : IJob
+internal sealed class PpoJob(PpoOptions options, RationaleKeys rationale, Settings settings, Engine engine, ModelFinder models, PpoEvents events) : IJob
 {
     public async Task<JobResult> RunAsync(CancellationToken cancellationToken)
     {
@@ -16,7 +16,8 @@ internal sealed class PpoJob(PpoOptions options, Settings settings, Engine engin
         var task = PromptTask.Of(options, events.Notices);
         var found = await models.FindAsync(options, cancellationToken);
         using var judge = GramJudge.Load(await models.JudgeAsync(judgePath, options.RewardModelAdapters, cancellationToken), engine.TrainingDType, engine.Device, quantize: options.RewardModelQuantizationBit is not null);
-        var run = task.Run(found, judge, engine, settings, events);
+        var reasoning = rationale.Over(judge, (ulong)options.Seed);
+        var run = task.Run(found, reasoning ?? (IPairJudge)judge, reasoning?.Config ?? judge.Config, engine, settings, events);
         var result = await run.RunAsync(cancellationToken);
         return new JobResult(PpoReport.Json(result), PpoReport.Text(result));
     }

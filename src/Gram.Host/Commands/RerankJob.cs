@@ -22,7 +22,7 @@ internal sealed record TournamentOptions
 }
 
 /// <summary>Ranks given generations.</summary>
-internal sealed class RerankJob(TournamentOptions tournament, JudgeOptions options, RowFileOptions files, CommonOptions common, Engine engine, ModelFinder models, IPublisher<Notice> notices) : IJob
+internal sealed class RerankJob(TournamentOptions tournament, JudgeOptions options, RationaleKeys rationale, RowFileOptions files, CommonOptions common, Engine engine, ModelFinder models, IPublisher<Notice> notices) : IJob
 {
     public async Task<JobResult> RunAsync(CancellationToken cancellationToken)
     {
@@ -30,7 +30,7 @@ internal sealed class RerankJob(TournamentOptions tournament, JudgeOptions optio
         var all = GenerationFile.Read(files.Input).ToList();
         using var judge = GramJudge.Load(await models.JudgeAsync(options.RewardModel, options.RewardModelAdapters, cancellationToken), engine.InferenceDType(Workload.Scoring), engine.Device, quantize: options.RewardModelQuantizationBit is not null);
         var rows = JudgeRoom.Keep(all, judge, row => row.Source, row => row.Prompt, notices);
-        var counting = new CountingJudge(judge);
+        var counting = new CountingJudge(rationale.Over(judge, common.Seed) ?? (IPairJudge)judge);
         var method = Tournament.ByName(tournament.Method);
         var clock = Stopwatch.StartNew();
         var results = await method.RankAsync(counting, [.. rows.Select(row => (row.Prompt.QuestionAs(judge.Config.TurnFormat), (IReadOnlyList<string>)[.. row.Responses.Select(JudgeText.Clean)]))], cancellationToken);

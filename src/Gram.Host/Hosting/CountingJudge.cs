@@ -22,13 +22,16 @@ internal sealed class CountingJudge(IPairJudge judge) : IPairJudge
     }
 
     /// <summary>What --json says of a judging command.</summary>
-    public JsonObject Report(int count, GramJudge model, int dropped, double seconds) => new()
+    public JsonObject Report(int count, GramJudge model, int dropped, double seconds) => Report(count, Comparisons, OrderDisagreement, model, dropped, seconds, Comparisons / seconds);
+
+    /// <summary>The same, of comparisons that were counted elsewhere.</summary>
+    public static JsonObject Report(int count, long comparisons, double orderDisagreement, GramJudge model, int dropped, double seconds, double pairsPerSecond) => new()
     {
         ["count"] = count,
-        ["comparisons"] = Comparisons,
+        ["comparisons"] = comparisons,
         ["seconds"] = seconds,
-        ["pairs_per_s"] = Comparisons / seconds,
-        ["order_disagreement"] = OrderDisagreement,
+        ["pairs_per_s"] = pairsPerSecond,
+        ["order_disagreement"] = orderDisagreement,
         ["shortened"] = model.Shortened,
         ["dropped"] = dropped,
     };

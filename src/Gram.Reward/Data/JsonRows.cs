@@ -42,9 +42,8 @@ public static class JsonRows
             WriteLines(output, rows);
             return;
         }
-        var gzip = path.EndsWith(".gz", StringComparison.OrdinalIgnoreCase);
-        var name = gzip ? path[..^3] : path;
-        Action<Stream, IEnumerable<JsonObject>> write = name.EndsWith(".json", StringComparison.OrdinalIgnoreCase) ? WriteList : WriteLines;
+        var (gzip, list) = FormOf(path);
+        Action<Stream, IEnumerable<JsonObject>> write = list ? WriteList : WriteLines;
         try
         {
             AtomicFile.Write(path, stream =>
@@ -62,6 +61,26 @@ public static class JsonRows
         {
             throw new GramException($"{path} cannot be written: {error.Message}", error);
         }
+    }
+
+    /// <summary>Whether a file of this name holds one object a line, not packed.</summary>
+    public static bool IsLines(string path) => FormOf(path) is (false, false);
+
+    /// <summary>Writes rows one object a line.</summary>
+    public static void WriteLines(Stream stream, IEnumerable<JsonObject> rows)
+    {
+        foreach (var row in rows)
+        {
+            using (var writer = new Utf8JsonWriter(stream, Compact)) row.WriteTo(writer);
+            stream.WriteByte((byte)'\n');
+        }
+        stream.Flush();
+    }
+
+    private static (bool Gzip, bool List) FormOf(string path)
+    {
+        var gzip = path.EndsWith(".gz", StringComparison.OrdinalIgnoreCase);
+        return (gzip, (gzip ? path[..^3] : path).EndsWith(".json", StringComparison.OrdinalIgnoreCase));
     }
 
     private static IEnumerable<JsonRow> Rows(string path, Action<int>? notText)
@@ -92,16 +111,6 @@ public static class JsonRows
         {
             throw new GramException($"{name} cannot be read: {error.Message}", error);
         }
-    }
-
-    private static void WriteLines(Stream stream, IEnumerable<JsonObject> rows)
-    {
-        foreach (var row in rows)
-        {
-            using (var writer = new Utf8JsonWriter(stream, Compact)) row.WriteTo(writer);
-            stream.WriteByte((byte)'\n');
-        }
-        stream.Flush();
     }
 
     private static void WriteList(Stream stream, IEnumerable<JsonObject> rows)

@@ -12,6 +12,12 @@ namespace Gram.Reward.Data;
 /// <param name="IsRanked">Whether the row says which answer is better (chosen and rejected); A then is.</param>
 public sealed record PairRow(JsonRow Source, Prompt Prompt, string AnswerA, string AnswerB, bool IsRanked)
 {
+    /// <summary>Fields that scoring writes.</summary>
+    private static readonly HashSet<string> ScoreFields = ["score_chosen", "score_rejected", "score_a", "score_b", "correct", "p_ab", "p_ba", "order_disagreement", RationalesField];
+
+    /// <summary>The field that keeps a reasoning judge's rationales.</summary>
+    public const string RationalesField = "rationales";
+
     /// <summary>The pair as a judge reads it.</summary>
     public AnswerPair Pair(string turnFormat = "{role}: {content}") => new(Prompt.QuestionAs(turnFormat), AnswerA, AnswerB);
 
@@ -27,6 +33,13 @@ public sealed record PairRow(JsonRow Source, Prompt Prompt, string AnswerA, stri
         fields["order_disagreement"] = score.OrderDisagreement;
         return fields;
     }
+
+    /// <summary>The score that <see cref="Scored"/> wrote into this row; null where it is another row's, or none.</summary>
+    public PairScore? ScoreIn(JsonObject scored) =>
+        Source.Fields.All(field => ScoreFields.Contains(field.Key) || (scored.TryGetPropertyValue(field.Key, out var value) && JsonNode.DeepEquals(field.Value, value)))
+        && scored["p_ab"] is JsonValue ab && scored["p_ba"] is JsonValue ba && ab.TryGetValue<double>(out var first) && ba.TryGetValue<double>(out var second)
+            ? new PairScore(first, second)
+            : null;
 }
 
 /// <summary>Files of pairs: <c>{"prompt", "chosen", "rejected"}</c> or <c>{"prompt", "response_a", "response_b"}</c>; <c>messages</c> for <c>prompt</c> works too.</summary>

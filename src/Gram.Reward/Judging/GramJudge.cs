@@ -5,9 +5,15 @@ using static TorchSharp.torch;
 
 namespace Gram.Reward.Judging;
 
-/// <summary>GRAM in this process: two label rows, one position, both orders, shared prefixes computed once.</summary>
+/// <summary>
+/// GRAM in this process: two label rows, one position, both orders, shared prefixes computed once, the preamble of all pairs once in the
+/// judge's life. Calls from several threads take turns; <see cref="BatchingJudge"/> judges what they ask together.
+/// </summary>
 public sealed class GramJudge : IPairJudge, IDisposable
 {
+    /// <summary>Texts of which a token at the end of the preamble could take the beginning: a letter, a digit, blanks, signs, other scripts.</summary>
+    private static readonly string[] PreambleProbes = ["a", "A", "1", " a", "\n", ".", "(", "é", "中"];
+
     private readonly CausalLM model;
     private readonly Tokenizer tokenizer;
     private readonly GramConfig config;
@@ -16,6 +22,8 @@ public sealed class GramJudge : IPairJudge, IDisposable
     private readonly int[] labelIds;
     private readonly PrefixScorer scorer;
     private readonly bool ownsModel;
+    private readonly SemaphoreSlim turn = new(1, 1);
+    private long pairsJudged, pairsShortened;
 
     /// <summary>Loads a GRAM checkpoint. Labels of more than one token are an error that names label and ids.</summary>
     /// <exception cref="GramException">A file is missing or broken, the chat template is unknown, or a label is not one token.</exception>
@@ -46,7 +54,7 @@ public sealed class GramJudge : IPairJudge, IDisposable
         return new(CausalLM.Load(location, dtype, device, quantize), tokenizer, config, batchTokens, ownsModel: true);
     }
 
-    /// <summary>A judge over a model in memory (not owned).</summary>
+    /// <summary>A judge over a model in memory (not owned), which must not change in the judge's life: what it made of the preamble is kept.</summary>
     /// <exception cref="GramException">The chat template is unknown, or a label is not one token.</exception>
     public GramJudge(CausalLM model, Tokenizer tokenizer, GramConfig config, int batchTokens = 8192) : this(model, tokenizer, config, batchTokens, ownsModel: false) { }
 
@@ -56,15 +64,21 @@ public sealed class GramJudge : IPairJudge, IDisposable
         prompt = new(config);
         template = ChatTemplate.Resolve(config.Template, tokenizer);
         labelIds = JudgeLabels.Ids(tokenizer, config.Labels);
-        scorer = new(model, labelIds[..2], batchTokens); // verdicts for the first and the second answer; further labels are training's
+        scorer = new(model, labelIds[..2], batchTokens, Preamble()); // verdicts for the first and the second answer; further labels are training's
     }
 
     /// <summary>Prompt, labels and template.</summary>
     public GramConfig Config => config;
     /// <summary>Pairs judged by the model (equal answers need none).</summary>
-    public long Pairs { get; private set; }
+    public long Pairs => Volatile.Read(ref pairsJudged);
     /// <summary>Pairs whose answers had to be shortened to fit the context.</summary>
-    public long Shortened { get; private set; }
+    public long Shortened => Volatile.Read(ref pairsShortened);
+    /// <summary>Tokens that ran through the model to score prompts, padding included.</summary>
+    public long Tokens => scorer.Tokens;
+
+    internal CausalLM Model => model;
+    internal Tokenizer Tokenizer => tokenizer;
+    internal ChatTemplate Template => template;
 
     /// <summary>Ids of the judge prompt in one order, up to where the label is predicted.</summary>
     public int[] PromptIds(string question, string first, string second) =>
@@ -75,30 +89,29 @@ public sealed class GramJudge : IPairJudge, IDisposable
 
     /// <inheritdoc/>
     /// <exception cref="GramException">A question leaves no room in the context.</exception>
-    public ValueTask<IReadOnlyList<PairScore>> ScoreAsync(IReadOnlyList<AnswerPair> pairs, CancellationToken cancellationToken = default)
+    public async ValueTask<IReadOnlyList<PairScore>> ScoreAsync(IReadOnlyList<AnswerPair> pairs, CancellationToken cancellationToken = default)
     {
-        var prompts = new List<JudgeInput>();
+        var prompts = new List<int[]>();
         var known = new Dictionary<(string, string, string), int>();
         var orders = new (int First, int Second)[pairs.Count];
         for (var i = 0; i < pairs.Count; i++)
         {
             if (pairs[i].AnswerA == pairs[i].AnswerB) continue;
-            var ((question, a, b), ab, ba) = Fit(pairs[i]);
+            var ((question, a, b), ab, ba) = Fit(pairs[i], PromptIds, model.Config.MaxPositionEmbeddings);
             orders[i] = (Add(question, a, b, ab), Add(question, b, a, ba));
-            Pairs++;
+            Interlocked.Increment(ref pairsJudged);
         }
-        var logits = scorer.Score(prompts, cancellationToken);
-        IReadOnlyList<PairScore> scores = [.. pairs.Select((pair, i) => pair.AnswerA == pair.AnswerB
+        var logits = await InTurnAsync(() => scorer.Score(prompts, cancellationToken), cancellationToken);
+        return [.. pairs.Select((pair, i) => pair.AnswerA == pair.AnswerB
             ? PairScore.Tie
             // Order 1: answer A stands first, under the first label; order 2: second, under the second label.
             : new PairScore(FirstLabel(logits[orders[i].First]), 1 - FirstLabel(logits[orders[i].Second])))];
-        return ValueTask.FromResult(scores);
 
         int Add(string question, string first, string second, int[] ids)
         {
             var key = (question, first, second);
             if (known.TryGetValue(key, out var index)) return index;
-            prompts.Add(new(question, ids));
+            prompts.Add(ids);
             return known[key] = prompts.Count - 1;
         }
     }
@@ -106,29 +119,57 @@ public sealed class GramJudge : IPairJudge, IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        scorer.Dispose();
+        turn.Dispose();
         if (ownsModel) model.Dispose();
     }
 
+    /// <summary>Runs what uses the model while nobody else does.</summary>
+    internal async ValueTask<T> InTurnAsync<T>(Func<T> work, CancellationToken cancellationToken)
+    {
+        await turn.WaitAsync(cancellationToken);
+        try
+        {
+            return work();
+        }
+        finally
+        {
+            turn.Release();
+        }
+    }
+
+    /// <summary>The labels' logits after prompts of any kind; for a caller whose turn it is.</summary>
+    internal (float First, float Second)[] Logits(IReadOnlyList<int[]> prompts, CancellationToken cancellationToken) => scorer.Score(prompts, cancellationToken);
+
     /// <summary>Softmax over the two labels: P(first) = σ(z₁ − z₂), in float64.</summary>
-    private static double FirstLabel((float First, float Second) logits) => 1 / (1 + Math.Exp((double)logits.Second - logits.First));
+    internal static double FirstLabel((float First, float Second) logits) => 1 / (1 + Math.Exp((double)logits.Second - logits.First));
+
+    /// <summary>The tokens that all prompts begin with, whatever text follows: a token may reach over the end of the prompt's own text.</summary>
+    private int[] Preamble()
+    {
+        var prompts = PreambleProbes.Select(text => PromptIds(text, text, text)).ToArray();
+        var shared = prompts[0].AsSpan();
+        foreach (var other in prompts) shared = shared[..shared.CommonPrefixLength(other)];
+        return shared.ToArray();
+    }
 
     /// <summary>The pair with answers that fit, and its prompts' ids in both orders.</summary>
-    private (AnswerPair Pair, int[] Ab, int[] Ba) Fit(AnswerPair pair)
+    /// <exception cref="GramException">Not even empty answers fit.</exception>
+    internal (AnswerPair Pair, int[] Ab, int[] Ba) Fit(AnswerPair pair, Func<string, string, string, int[]> promptIds, int limit)
     {
         int[] ab = [], ba = [];
-        var limit = model.Config.MaxPositionEmbeddings;
         var (a, b) = AnswerShortening.Fit(pair.AnswerA, pair.AnswerB, Tokens, limit)
-            ?? throw new GramException($"a question is too long for the judge: it takes {PromptIds(pair.Question, "", "").Length} of {limit} tokens before any answer (\"{pair.Question[..Math.Min(40, pair.Question.Length)].ReplaceLineEndings(" ")}…\")");
+            ?? throw new GramException($"a question is too long for the judge: it takes {promptIds(pair.Question, "", "").Length} of {limit} tokens before any answer (\"{pair.Question[..Math.Min(40, pair.Question.Length)].ReplaceLineEndings(" ")}…\")");
         if (a.Length != pair.AnswerA.Length || b.Length != pair.AnswerB.Length)
         {
-            Shortened++;
+            Interlocked.Increment(ref pairsShortened);
             Tokens(a, b); // what the search tried last may be longer
         }
         return (new(pair.Question, a, b), ab, ba);
 
         int Tokens(string first, string second)
         {
-            (ab, ba) = (PromptIds(pair.Question, first, second), PromptIds(pair.Question, second, first));
+            (ab, ba) = (promptIds(pair.Question, first, second), promptIds(pair.Question, second, first));
             return Math.Max(ab.Length, ba.Length);
         }
     }

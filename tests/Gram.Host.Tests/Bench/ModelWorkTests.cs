@@ -37,8 +37,8 @@ public class ModelWorkTests
     public void JudgeWork_CommonBeginnings_CountOnce()
     {
         int[][] prompts = [[1, 2, 3, 4], [1, 2, 5], [1, 2, 3, 6]];
-        // Distinct prefixes: 1, 12, 123, 1234, 125, 1236 at depths 1, 2, 3, 4, 3, 4.
-        JudgeSpeed.Work(Config, prompts).Should().Be(new ModelWork(Config).Forward(6, 0, 1 + 2 + 3 + 4 + 3 + 4));
+        // Distinct prefixes behind 1 and 12, which all begin with: 123, 1234, 125, 1236 at depths 3, 4, 3, 4.
+        JudgeSpeed.Work(Config, prompts).Should().Be(new ModelWork(Config).Forward(4, 0, 3 + 4 + 3 + 4));
     }
 
     [Fact]

@@ -128,9 +128,51 @@ public sealed class GramJudgeTests : IDisposable
         FluentActions.Invoking(() => new GramJudge(model, tokenizer, Config with { Labels = ["A", "not one token"] })).Should().Throw<GramException>().WithMessage("label \"not one token\" must be one token, and is * in this vocabulary (*, *)*");
 
     [SkippableFact]
+    public async Task Score_SecondCall_ComputesThePreambleNoMore()
+    {
+        using var judge = Judge();
+        var pair = new AnswerPair(Text(1, 4), Text(2, 4), Text(3, 4));
+        var preamble = judge.PromptIds("a", "b", "c").AsSpan().CommonPrefixLength(judge.PromptIds("1", "b", "c"));
+
+        await judge.ScoreAsync([pair]);
+        var first = judge.Tokens;
+        await judge.ScoreAsync([pair]);
+
+        preamble.Should().BeGreaterThan(8);
+        (judge.Tokens - first).Should().Be(first - preamble);
+    }
+
+    [SkippableFact]
+    public async Task Score_AllPairsOfAQuestion_EqualsThePlainForwardInFewerTokens()
+    {
+        using var judge = Judge();
+        string[] answers = [.. Enumerable.Range(0, 6).Select(i => Text(50 + i, 3 + (i % 3)))];
+        AnswerPair[] pairs = [.. from i in Enumerable.Range(0, 6) from j in Enumerable.Range(i + 1, 5 - i) select new AnswerPair("Why?", answers[i], answers[j])];
+
+        var scores = await judge.ScoreAsync(pairs);
+
+        foreach (var (pair, score) in pairs.Zip(scores)) score.PAb.Should().BeApproximately(Plain(judge, pair.Question, pair.AnswerA, pair.AnswerB), Tolerance);
+        var whole = pairs.Sum(pair => 2L * judge.PromptIds(pair.Question, pair.AnswerA, pair.AnswerB).Length);
+        judge.Tokens.Should().BeLessThan(whole / 2);
+    }
+
+    [SkippableFact]
+    public async Task Score_FromManyThreads_IsTheSame()
+    {
+        using var judge = Judge();
+        AnswerPair[] pairs = [.. Enumerable.Range(0, 16).Select(i => new AnswerPair(Text(i % 4, 2 + (i % 3)), Text(10 + i, 1 + (i % 5)), Text(30 + i, 4)))];
+        var expected = await Judge().ScoreAsync(pairs);
+
+        var scores = await Task.WhenAll(pairs.Select(pair => Task.Run(async () => (await judge.ScoreAsync([pair]))[0])));
+
+        for (var i = 0; i < pairs.Length; i++) scores[i].PAb.Should().BeApproximately(expected[i].PAb, Tolerance);
+        judge.Pairs.Should().Be(16);
+    }
+
+    [SkippableFact]
     public async Task Score_ManyTimes_LeaksNoTensors()
     {
-        var judge = Judge();
+        using var judge = Judge();
         AnswerPair[] pairs = [.. Enumerable.Range(0, 6).Select(i => new AnswerPair(Text(i % 2, 3), Text(10 + i, 1 + i), Text(30 + i, 4)))];
         await judge.ScoreAsync(pairs);
         var before = DisposeScopeManager.Statistics.ThreadTotalLiveCount;
