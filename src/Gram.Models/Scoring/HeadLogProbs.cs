@@ -66,7 +66,7 @@ internal sealed class HeadLogProbs : autograd.SingleTensorFunction<HeadLogProbs>
         using var blocks = new HeadBlocks(saved[0], saved[1], saved[6], areMade: settings.KeepsLogits);
         settings.KeepsLogits = false; // a second backward of the same graph finds gradients in their place
         var gradient = blocks.Backward(block => softmax.Differentiate(block, top, slope, constant, ofLogProb));
-        return Gradients.Return(ctx, gradient?.MoveToOuterDisposeScope(), null, null, null);
+        return Gradients.Return(grad_output, gradient?.DetachFromDisposeScope(), null, null, null);
     }
 
     private sealed class Settings(double temperature, EntropyUse entropy, bool keepsLogits)

@@ -48,6 +48,6 @@ internal sealed class KeptLogits : autograd.SingleTensorFunction<KeptLogits>
             var (columns, elsewhere) = block.Find(saved[2]);
             block.Logits.zero_().scatter_add_(1, columns, grad_output.masked_fill(elsewhere, 0).to(block.Logits.dtype));
         });
-        return Gradients.Return(ctx, gradient?.MoveToOuterDisposeScope(), null, null);
+        return Gradients.Return(grad_output, gradient?.DetachFromDisposeScope(), null, null);
     }
 }

@@ -14,7 +14,6 @@ internal sealed class BlockCheckpoints(ForwardState state, Device device)
     private readonly ForwardState state = state;
     // Something that requires a gradient, so that a block is part of the graph whatever its input is.
     private readonly Tensor anchor = zeros(1, device: device).requires_grad_();
-    private Tensor? returned;
 
     /// <summary>x [rows, t, hidden] to the same shape.</summary>
     public Tensor Forward(Block block, Tensor x)
@@ -50,15 +49,7 @@ internal sealed class BlockCheckpoints(ForwardState state, Device device)
                 var output = block.Forward(input, checkpoints.state with { Angles = checkpoints.state.Angles is null ? null : new(saved[1], saved[2]), Mask = saved[3] });
                 if (output.requires_grad) output.backward([grad_output]);
             }
-            grad_output.Dispose();
-            return Gradients.Return(ctx, checkpoints.Hand(input.grad?.MoveToOuterDisposeScope()), null, null, null);
+            return Gradients.Return(grad_output, input.grad?.DetachFromDisposeScope(), null, null, null);
         }
-    }
-
-    // By the time of a block's backward, native code has its own references to what the block after it returned.
-    private Tensor? Hand(Tensor? gradient)
-    {
-        returned?.Dispose();
-        return returned = gradient;
     }
 }

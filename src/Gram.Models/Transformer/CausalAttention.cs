@@ -40,7 +40,7 @@ internal sealed class CausalAttention : autograd.SingleTensorFunction<CausalAtte
         var (dq, dk, dv) = (empty_like(q), empty_like(k), empty_like(v));
         if (q.dtype == ScalarType.BFloat16) Run<ushort>();
         else Run<float>();
-        return Gradients.Return(ctx, dq.MoveToOuterDisposeScope(), dk.MoveToOuterDisposeScope(), dv.MoveToOuterDisposeScope(), null, null);
+        return Gradients.Return(grad_output, dq.DetachFromDisposeScope(), dk.DetachFromDisposeScope(), dv.DetachFromDisposeScope(), null, null);
 
         void Run<T>() where T : unmanaged => new CausalAttentionKernel<T>(shape, rotary).Backward(
             (T*)Shim.Data(q), (T*)Shim.Data(k), (T*)Shim.Data(v), (T*)Shim.Data(result), (float*)Shim.Data(logSums), (T*)Shim.Data(upstream), (T*)Shim.Data(dq), (T*)Shim.Data(dk), (T*)Shim.Data(dv));

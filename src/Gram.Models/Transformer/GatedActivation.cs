@@ -39,7 +39,7 @@ internal sealed class GatedActivation : autograd.SingleTensorFunction<GatedActiv
         var (dGate, dUp) = (empty_like(gate), empty_like(up));
         if (gate.dtype == ScalarType.BFloat16) Run<ushort>();
         else Run<float>();
-        return Gradients.Return(ctx, dGate.MoveToOuterDisposeScope(), dUp.MoveToOuterDisposeScope());
+        return Gradients.Return(grad_output, dGate.DetachFromDisposeScope(), dUp.DetachFromDisposeScope());
 
         void Run<T>() where T : unmanaged
         {

@@ -58,7 +58,7 @@ internal sealed class FusedNorm : autograd.SingleTensorFunction<FusedNorm>
         var dWeight = weight.requires_grad ? empty_like(weight) : null;
         if (x.dtype == ScalarType.BFloat16) Run<ushort>();
         else Run<float>();
-        return Gradients.Return(ctx, dx.MoveToOuterDisposeScope(), dWeight?.MoveToOuterDisposeScope(), null);
+        return Gradients.Return(grad_output, dx.DetachFromDisposeScope(), dWeight?.DetachFromDisposeScope(), null);
 
         void Run<T>() where T : unmanaged
         {

@@ -7,7 +7,7 @@ namespace Gram.Training.Memory;
 /// <summary>Bytes that training all weights of a model takes at its peak, from shapes alone.</summary>
 /// <param name="Weights">Float32 masters, and the bfloat16 copy that is computed with.</param>
 /// <param name="Moments">AdamW's two float32 moments.</param>
-/// <param name="Gradients">Float32 sums, and the bfloat16 gradients of one backward.</param>
+/// <param name="Gradients">Float32 sums, the bfloat16 gradients of one backward, and the embedding's, which a backward makes whole before it is added.</param>
 /// <param name="Activations">What a micro-batch's forward keeps for its backward, and the room that both work in.</param>
 public sealed record MemoryEstimate(long Weights, long Moments, long Gradients, long Activations)
 {
@@ -34,16 +34,14 @@ public sealed record MemoryEstimate(long Weights, long Moments, long Gradients, 
         var parameters = store.Names.Where(name => !(config.TieWordEmbeddings && name == "lm_head.weight")).Sum(name => store.Shape(name).Aggregate(1L, (product, size) => product * size));
         var width = dtype == ScalarType.Float32 ? 0 : 2; // of the copy, which float32 weights do without
         return new(
-            parameters * (Float32 + width), 2 * parameters * Float32, parameters * (Float32 + width),
+            parameters * (Float32 + width), 2 * parameters * Float32, (parameters * (Float32 + width)) + ((long)config.VocabSize * config.HiddenSize * (width == 0 ? Float32 : width)),
             ActivationsOf(config, width == 0 ? Float32 : width, rows * tokens, checkpointing, fused) + Room);
     }
 
     /// <summary>
     /// What a block keeps: the inputs of its norms and products, both sums, queries, keys and values, the attention's result, gate
-    /// and up. Without kernels, the operators inside norms, rotation and gate keep theirs too. The backward holds as many gradients
-    /// as the forward held results: handles of both live until it ends. Checkpointed blocks leave their input and the gradients at
-    /// their borders, and one at a time works. Measured over shapes, dtypes and depths:
-    /// within a tenth, and a quarter above for checkpointed blocks.
+    /// and up. Without kernels, the operators inside norms, rotation and gate keep theirs too. The backward gives back what it is done
+    /// with as it goes. Checkpointed blocks leave their input, and one at a time works.
     /// </summary>
     private static long ActivationsOf(ModelConfig config, int size, long tokens, bool checkpointing, bool fused)
     {
@@ -51,6 +49,6 @@ public sealed record MemoryEstimate(long Weights, long Moments, long Gradients, 
         var normed = config.ModelType == "qwen3" ? queries + keys : 0; // before their norms
         var block = size * ((6 * hidden) + (2 * queries) + (2 * keys) + normed + (3 * inner));
         if (!fused) block += (size * ((2 * hidden) + (2 * (queries + keys)) + inner)) + (2 * Float32 * hidden);
-        return tokens * (checkpointing ? (layers * size * 4 * hidden) + (4 * block) : 2 * layers * block);
+        return tokens * (checkpointing ? (layers * size * 2 * hidden) + (4 * block) : (layers + 1) * block);
     }
 }

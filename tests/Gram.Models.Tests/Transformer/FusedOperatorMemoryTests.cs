@@ -35,4 +35,33 @@ public sealed class FusedOperatorMemoryTests
             foreach (var parameter in new[] { q, k, v, weight }) parameter.grad = null;
         }
     }
+
+    [SkippableFact]
+    public void Backward_OfManyOperators_HoldsNoMoreThanTheForward()
+    {
+        Skip.IfNot(ResidentMemory.IsKnown, "only Linux tells a process's memory");
+        using var outer = NewDisposeScope();
+        var (first, up) = (randn(1 << 21).requires_grad_(), randn(1 << 21)); // 8 MB
+        Backward();
+        first.grad = null;
+
+        var forward = ResidentMemory.Rise(() => Chain().Dispose());
+        var both = ResidentMemory.Rise(Backward);
+
+        both.Should().BeLessThan(1.9 * forward); // what each operator gave or was given would make it three and more
+
+        Tensor Chain()
+        {
+            using var scope = NewDisposeScope();
+            var x = first;
+            for (var i = 0; i < 24; i++) x = GatedActivation.Of(x, up);
+            return x.sum().MoveToOuterDisposeScope();
+        }
+
+        void Backward()
+        {
+            using var scope = NewDisposeScope();
+            Chain().backward();
+        }
+    }
 }
