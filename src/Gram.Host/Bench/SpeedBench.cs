@@ -10,8 +10,8 @@ namespace Gram.Host.Bench;
 /// <param name="note">Told what is measured next, and what was left out or cut short.</param>
 public sealed class SpeedBench(string modelDirectory, Device device, Action<string> note)
 {
-    private const double FigureBudget = 60;
-    private const int Warmups = 3, Repeats = 10;
+    private const double FigureBudget = 30;
+    private const int Warmups = 2, Repeats = 8;
 
     private static readonly Figure[] Figures = [.. Of(ScalarType.BFloat16, "bf16"), .. Of(ScalarType.Float32, "f32")];
 
