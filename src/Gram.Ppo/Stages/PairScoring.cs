@@ -31,7 +31,7 @@ public sealed class PairScoring(IPairJudge judge, GramConfig config, bool marker
         foreach (var (game, pair) in games.Zip(pairs))
         {
             scores[game.A].Add((game.B, pair));
-            scores[game.B].Add((game.A, pair.Swapped));
+            scores[game.B].Add((game.A, pair.Swapped()));
         }
         return ([.. items.Zip(scores, (item, own) => Of(
             item.Answer, items[own[0].Other].Answer, new PairScore(own.Average(score => score.Pair.PAb), own.Average(score => score.Pair.PBa))))], judged);

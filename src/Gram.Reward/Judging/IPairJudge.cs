@@ -17,7 +17,7 @@ public readonly record struct PairScore(double PAb, double PBa)
     /// <summary>|P_AB("A") − P_BA("B")|: the position bias of this pair.</summary>
     public double OrderDisagreement => Math.Abs(PAb - PBa);
     /// <summary>The same comparison with the answers' names exchanged.</summary>
-    public PairScore Swapped => new(1 - PBa, 1 - PAb);
+    public PairScore Swapped() => new(1 - PBa, 1 - PAb);
     /// <summary>The score of an answer against itself: ½ without a model call.</summary>
     public static PairScore Tie => new(0.5, 0.5);
 }
