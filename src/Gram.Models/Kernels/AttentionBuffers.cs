@@ -8,7 +8,8 @@ internal sealed unsafe class AttentionBuffers<T> : IDisposable where T : unmanag
     private readonly AttentionShape shape;
     private readonly RotaryTable rotary;
     private readonly FloatBuffer memory;
-    private int row = -1, kvHead, read; // of the keys, how many were read
+    private AttentionSequence sequence = new(-1, 0, 0);
+    private int kvHead, read; // of the keys, how many were read
 
     /// <summary>Buffers for so many keys.</summary>
     public AttentionBuffers(AttentionShape shape, RotaryTable rotary, int mostKeys)
@@ -72,27 +73,33 @@ internal sealed unsafe class AttentionBuffers<T> : IDisposable where T : unmanag
     /// <summary>[queries] logarithms of the softmaxes' sums.</summary>
     public float* LogSums { get; }
 
-    /// <summary>Which part of the tensors is meant from now on.</summary>
-    public void Begin(int ofRow, int ofKvHead)
+    /// <summary>Tokens of the part that is meant; its first is token 0 of what follows.</summary>
+    public int Tokens => sequence.Tokens;
+
+    /// <summary>Which part of the tensors is meant from now on: a row's.</summary>
+    public void Begin(int row, int ofKvHead) => Begin(new AttentionSequence(row, 0, shape.Tokens), ofKvHead);
+
+    /// <summary>Which part of the tensors is meant from now on: a sequence's.</summary>
+    public void Begin(AttentionSequence of, int ofKvHead)
     {
-        if ((row, kvHead) == (ofRow, ofKvHead)) return;
-        (row, kvHead, read) = (ofRow, ofKvHead, 0);
+        if ((sequence, kvHead) == (of, ofKvHead)) return;
+        (sequence, kvHead, read) = (of, ofKvHead, 0);
     }
 
     /// <summary>Reads the keys, rotated, and the values.</summary>
     public void Read(T* k, T* v)
     {
-        for (var token = 0; token < shape.Tokens; token++)
+        for (var token = 0; token < Tokens; token++)
         {
             var key = K + ((long)token * shape.HeadDim);
             RowKernels.Widen(k + KeyAt(token), key, shape.HeadDim);
             RowKernels.Rotate(key, rotary.Cos(token), rotary.Sin(token), shape.HeadDim / 2);
             RowKernels.Widen(v + KeyAt(token), V + ((long)token * shape.HeadDim), shape.HeadDim);
         }
-        RowKernels.Transpose(K, shape.Tokens, shape.HeadDim, KTransposed, Stride);
+        RowKernels.Transpose(K, Tokens, shape.HeadDim, KTransposed, Stride);
     }
 
-    /// <summary>Reads keys, which are rotated, and values of a cache, as far as it has not yet done so since <see cref="Begin"/>.</summary>
+    /// <summary>Reads keys, which are rotated, and values of a cache, as far as it has not yet done so since <see cref="Begin(AttentionSequence, int)"/>.</summary>
     /// <param name="k">[keys, headDim].</param>
     /// <param name="v">[keys, headDim].</param>
     /// <param name="keys">How many are needed.</param>
@@ -118,7 +125,7 @@ internal sealed unsafe class AttentionBuffers<T> : IDisposable where T : unmanag
     /// <summary>Reads a block's queries, rotated; before the first token of the tensors there were <paramref name="past"/> others.</summary>
     public QueryBlock Queries(T* q, int first, int tokens, int past = 0)
     {
-        var count = Math.Min(tokens, shape.Tokens - first) * shape.Group;
+        var count = Math.Min(tokens, Tokens - first) * shape.Group;
         Heads(q, Q, first, count);
         for (var i = 0; i < count; i++) RowKernels.Rotate(Q + ((long)i * shape.HeadDim), rotary.Cos(past + first + (i / shape.Group)), rotary.Sin(past + first + (i / shape.Group)), shape.HeadDim / 2);
         return new(past + first, count, shape.Group);
@@ -145,7 +152,7 @@ internal sealed unsafe class AttentionBuffers<T> : IDisposable where T : unmanag
     /// <summary>Writes the gradients of keys, without their rotation, and of values.</summary>
     public void WriteKeys(T* dk, T* dv)
     {
-        for (var token = 0; token < shape.Tokens; token++)
+        for (var token = 0; token < Tokens; token++)
         {
             var key = DK + ((long)token * shape.HeadDim);
             RowKernels.Unrotate(key, rotary.Cos(token), rotary.Sin(token), shape.HeadDim / 2);
@@ -183,14 +190,14 @@ internal sealed unsafe class AttentionBuffers<T> : IDisposable where T : unmanag
         WeightedSums.Of(new(weights, 1, Stride), block.Keys, rows, shape.HeadDim, block.Count, sums, shape.HeadDim, shape.HeadDim, add: true);
 
     /// <summary>Place of a query's logSum in [rows, heads, tokens].</summary>
-    public long LogSum(int first, int query) => ((((long)row * shape.Heads) + (kvHead * shape.Group) + (query % shape.Group)) * shape.Tokens) + first + (query / shape.Group);
+    public long LogSum(int first, int query) => ((((long)sequence.Row * shape.Heads) + (kvHead * shape.Group) + (query % shape.Group)) * shape.Tokens) + sequence.First + first + (query / shape.Group);
 
     /// <inheritdoc/>
     public void Dispose() => memory.Dispose();
 
-    private long QueryAt(int token) => (((long)row * shape.Tokens) + token) * shape.QueryWidth + ((long)kvHead * shape.Group * shape.HeadDim);
+    private long QueryAt(int token) => (((long)sequence.Row * shape.Tokens) + sequence.First + token) * shape.QueryWidth + ((long)kvHead * shape.Group * shape.HeadDim);
 
-    private long KeyAt(int token) => (((long)row * shape.Tokens) + token) * shape.KeyWidth + ((long)kvHead * shape.HeadDim);
+    private long KeyAt(int token) => (((long)sequence.Row * shape.Tokens) + sequence.First + token) * shape.KeyWidth + ((long)kvHead * shape.HeadDim);
 
     private static int Rounded(int length, int step) => (length + step - 1) / step * step;
 }

@@ -1,12 +1,14 @@
+using Gram.Models.Transformer;
+
 namespace Gram.Models.Kernels;
 
 /// <summary>
-/// Causal attention of whole rows on a CPU, forward and backward, queries and keys rotated as they are read. Shared out by rows and
-/// key-value heads, each in float32 buffers that stay in the processor's cache. On processors that libtorch's matrix
+/// Causal attention of whole rows, or of the sequences packed in them, on a CPU, forward and backward, queries and keys rotated as they
+/// are read. Shared out by sequences and key-value heads, each in float32 buffers that stay in the processor's cache. On processors that libtorch's matrix
 /// library does not know, its own takes several times as long.
 /// </summary>
 /// <typeparam name="T">float, or ushort for bfloat16.</typeparam>
-internal sealed unsafe class CausalAttentionKernel<T>(AttentionShape shape, RotaryTable rotary) where T : unmanaged
+internal sealed unsafe class CausalAttentionKernel<T>(AttentionShape shape, RotaryTable rotary, PackedRows? packed = null) where T : unmanaged
 {
     private readonly int tokensAtOnce = QueryBlock.TokensAtOnce(shape.Group);
 
@@ -21,7 +23,7 @@ internal sealed unsafe class CausalAttentionKernel<T>(AttentionShape shape, Rota
         Run(buffers =>
         {
             buffers.Read(k, v);
-            for (var first = 0; first < shape.Tokens; first += tokensAtOnce)
+            for (var first = 0; first < buffers.Tokens; first += tokensAtOnce)
             {
                 var block = buffers.Queries(q, first, tokensAtOnce);
                 buffers.Attend(block);
@@ -40,10 +42,10 @@ internal sealed unsafe class CausalAttentionKernel<T>(AttentionShape shape, Rota
         Run(buffers =>
         {
             buffers.Read(k, v);
-            RowKernels.Transpose(buffers.V, shape.Tokens, shape.HeadDim, buffers.VTransposed, buffers.Stride);
-            new Span<float>(buffers.DK, shape.Tokens * shape.HeadDim).Clear();
-            new Span<float>(buffers.DV, shape.Tokens * shape.HeadDim).Clear();
-            for (var first = 0; first < shape.Tokens; first += tokensAtOnce)
+            RowKernels.Transpose(buffers.V, buffers.Tokens, shape.HeadDim, buffers.VTransposed, buffers.Stride);
+            new Span<float>(buffers.DK, buffers.Tokens * shape.HeadDim).Clear();
+            new Span<float>(buffers.DV, buffers.Tokens * shape.HeadDim).Clear();
+            for (var first = 0; first < buffers.Tokens; first += tokensAtOnce)
             {
                 var block = buffers.Queries(q, first, tokensAtOnce);
                 buffers.Heads(dResult, buffers.DO, first, block.Count);
@@ -68,13 +70,15 @@ internal sealed unsafe class CausalAttentionKernel<T>(AttentionShape shape, Rota
     private void Run(Action<AttentionBuffers<T>> unit)
     {
         var team = Team.Shared();
-        rotary.Reach(shape.Tokens);
+        var (longest, sequences) = (packed?.Longest ?? shape.Tokens, packed?.Sequences.Count ?? shape.Rows);
+        rotary.Reach(longest);
         team.Run(member =>
         {
-            using var buffers = new AttentionBuffers<T>(shape, rotary, shape.Tokens);
-            while (team.Take(member, shape.Rows * shape.KvHeads, 1, out var index, out _))
+            using var buffers = new AttentionBuffers<T>(shape, rotary, longest);
+            while (team.Take(member, sequences * shape.KvHeads, 1, out var index, out _))
             {
-                buffers.Begin(index / shape.KvHeads, index % shape.KvHeads);
+                if (packed is null) buffers.Begin(index / shape.KvHeads, index % shape.KvHeads);
+                else buffers.Begin(packed.Sequences[index / shape.KvHeads], index % shape.KvHeads);
                 unit(buffers);
             }
         });

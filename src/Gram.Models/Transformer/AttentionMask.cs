@@ -37,6 +37,16 @@ internal static class AttentionMask
         return Hide(later.bitwise_or(padding.bitwise_and(at.ne(at.unsqueeze(1)))), dtype).MoveToOuterDisposeScope();
     }
 
+    /// <summary>[rows, 1, t, t] causal mask of packed rows: a token sees those of its own sequence up to itself.</summary>
+    public static Tensor Packed(PackedRows packed, ScalarType dtype, Device device)
+    {
+        using var scope = NewDisposeScope();
+        var at = arange(packed.Tokens, device: device);
+        var numbers = tensor(packed.Numbers(), [packed.Rows, packed.Tokens], device: device);
+        var others = numbers.unsqueeze(1).ne(numbers.unsqueeze(2)); // [rows, t, t]
+        return Hide(others.bitwise_or(at > at.unsqueeze(1)).unsqueeze(1), dtype).MoveToOuterDisposeScope();
+    }
+
     /// <summary>[rows, t] positions of tokens: real ones before each, itself apart; 0 for padding.</summary>
     public static Tensor Positions(Tensor real)
     {

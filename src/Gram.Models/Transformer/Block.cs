@@ -27,6 +27,8 @@ internal readonly record struct ForwardState
     public KvCache? Cache { get; init; }
     /// <summary>[rows, 1, t, 1] places of the tokens in a cache whose rows differ in length, or null.</summary>
     public Tensor? Places { get; init; }
+    /// <summary>Sequences that the rows hold, each of which attends to itself alone; null: a row is one.</summary>
+    public PackedRows? Packed { get; init; }
     /// <summary>Whether the adapter is left out: the base's weights hold it now.</summary>
     public bool Merged { get; init; }
     /// <summary>Dropout of the adapters' inputs, or null.</summary>
@@ -88,7 +90,7 @@ internal sealed class Block
         {
             var shape = new AttentionShape((int)state.Rows, (int)state.Tokens, config.NumAttentionHeads, config.NumKeyValueHeads, config.HeadDim);
             (q, k) = (Normed(q, queryNorm, state), Normed(k, keyNorm, state));
-            return state.Cache is { } past ? CachedAttention.Of(q, k, v, shape, rotary, past, layer) : CausalAttention.Of(q, k, v, shape, rotary);
+            return state.Cache is { } past ? CachedAttention.Of(q, k, v, shape, rotary, past, layer) : CausalAttention.Of(q, k, v, shape, rotary, state.Packed);
         }
         q = Heads(q, config.NumAttentionHeads, state, queryNorm, rotated: true);
         k = Heads(k, config.NumKeyValueHeads, state, keyNorm, rotated: true);

@@ -93,6 +93,17 @@ public sealed partial class CausalLM : IDisposable
         return finalNorm.Forward(Layers(tokens, mask, null, blocks.Length)).MoveToOuterDisposeScope();
     }
 
+    /// <summary>The same for rows that hold several sequences each, without padding between them; differentiable.</summary>
+    /// <param name="tokens">[rows, tokens] int64.</param>
+    /// <param name="packed">Where the sequences lie; each computes what it would in a row of its own.</param>
+    /// <exception cref="ArgumentException">The layout is of other rows.</exception>
+    public Tensor Hidden(Tensor tokens, PackedRows packed)
+    {
+        if (tokens.size(0) != packed.Rows || tokens.size(1) != packed.Tokens) throw new ArgumentException($"the layout is of {packed.Rows} rows of {packed.Tokens} tokens, not of {tokens.size(0)} of {tokens.size(1)}", nameof(packed));
+        using var scope = NewDisposeScope();
+        return finalNorm.Forward(Layers(tokens, Packed(packed), null, blocks.Length)).MoveToOuterDisposeScope();
+    }
+
     /// <summary>The same for tokens that follow those of a cache, which is extended by them: inference, on a CPU as one kernel.</summary>
     /// <param name="tokens">[rows, tokens] int64: the next tokens of each of the cache's rows. Shorter rows are padded on the right, and <see cref="KvCache.Truncate"/>d afterwards.</param>
     /// <param name="cache">Keys and values of earlier tokens.</param>
@@ -130,11 +141,17 @@ public sealed partial class CausalLM : IDisposable
         using var scope = NewDisposeScope();
         var shape = tokens.shape;
         var (rows, t) = (shape[0], shape[1]);
-        var state = (cache is null ? Whole(rows, t, mask) : Continued(cache, rows, t)) with { Dropout = Dropout(), Merged = IsMerged };
+        return Layers(tokens, cache is null ? Whole(rows, t, mask) : Continued(cache, rows, t), cache, count).MoveToOuterDisposeScope();
+    }
+
+    private Tensor Layers(Tensor tokens, ForwardState state, KvCache? cache, int count)
+    {
+        using var scope = NewDisposeScope();
+        state = state with { Dropout = Dropout(), Merged = IsMerged };
         var x = Aten.Embedding(embedding, tokens);
         var checkpoints = GradientCheckpointing && cache is null && Learns(x) ? new BlockCheckpoints(state, Device) : null;
         foreach (var block in blocks.AsSpan(0, count)) x = checkpoints?.Forward(block, x) ?? block.Forward(x, state);
-        cache?.Advance((int)t);
+        cache?.Advance((int)state.Tokens);
         return x.MoveToOuterDisposeScope();
     }
 
@@ -143,6 +160,14 @@ public sealed partial class CausalLM : IDisposable
             ? new() { Rows = rows, Tokens = t, Rotary = rotaryTable }
             : new() { Rows = rows, Tokens = t, Angles = rotary.At(0, t), Causal = t > 1 }
         : new() { Rows = rows, Tokens = t, Angles = rotary.At(AttentionMask.Positions(mask), rows, t, t), Mask = AttentionMask.Padded(mask, t, DType) };
+
+    private ForwardState Packed(PackedRows packed)
+    {
+        var (rows, t) = (packed.Rows, packed.Tokens);
+        if (rotaryTable is not null) return new() { Rows = rows, Tokens = t, Rotary = rotaryTable, Packed = packed };
+        var positions = tensor(packed.Positions(), [rows, t], device: Device);
+        return new() { Rows = rows, Tokens = t, Angles = rotary.At(positions, rows, t, packed.Longest), Mask = AttentionMask.Packed(packed, DType, Device) };
+    }
 
     private ForwardState Continued(KvCache cache, long rows, long t)
     {

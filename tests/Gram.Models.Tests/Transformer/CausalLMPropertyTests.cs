@@ -76,6 +76,77 @@ public sealed class CausalLMPropertyTests : IDisposable
         }
     }
 
+    [Theory, MemberData(nameof(Cases))]
+    public void Packed_SeveralInARow_IsEachRowAlone(string type, ulong seed)
+    {
+        Draw(type, seed);
+        var (tokens, packed, places) = Pack();
+
+        var logits = model.Logits(model.Hidden(tokens, packed)).flatten(0, 1);
+
+        for (var i = 0; i < rows.Length; i++) ShouldBeClose(logits[places[i]..(places[i] + rows[i].Length)], alone[i], $"row {i}");
+    }
+
+    [Theory, MemberData(nameof(Cases))]
+    public void Packed_Gradients_AreThoseOfEachRowAlone(string type, ulong seed)
+    {
+        Draw(type, seed);
+        model.SetTrainable(true);
+        var (tokens, packed, places) = Pack();
+        var expected = Gradients(() => rows.Aggregate(zeros(1), (sum, row) => sum + Loss(model.Hidden(tensor(row).unsqueeze(0))[0])));
+
+        var actual = Gradients(() =>
+        {
+            var hidden = model.Hidden(tokens, packed).flatten(0, 1);
+            return rows.Select((row, i) => Loss(hidden[places[i]..(places[i] + row.Length)])).Aggregate((sum, loss) => sum + loss);
+        });
+
+        actual.Keys.Should().BeEquivalentTo(expected.Keys);
+        foreach (var (name, gradient) in expected) ShouldBeClose(actual[name], gradient, name);
+
+        Dictionary<string, Tensor> Gradients(Func<Tensor> loss)
+        {
+            foreach (var parameter in model.Parameters.Values) parameter.grad = null;
+            loss().backward();
+            return model.Parameters.Where(parameter => parameter.Value.grad is not null).ToDictionary(parameter => parameter.Key, parameter => parameter.Value.grad!.clone());
+        }
+
+        static Tensor Loss(Tensor hidden) => (hidden * arange(hidden.numel()).view(hidden.shape).cos()).sum();
+    }
+
+    [Theory, MemberData(nameof(Cases))]
+    public void Packed_ByOperators_IsByKernels(string type, ulong seed)
+    {
+        Draw(type, seed);
+        var (tokens, packed, places) = Pack();
+        using var wide = model.Clone(ScalarType.Float64); // which kernels do not take
+
+        var (operators, kernels) = (wide.Hidden(tokens, packed).flatten(0, 1).to(ScalarType.Float32), model.Hidden(tokens, packed).flatten(0, 1));
+
+        for (var i = 0; i < rows.Length; i++) ShouldBeClose(kernels[places[i]..(places[i] + rows[i].Length)], operators[places[i]..(places[i] + rows[i].Length)], $"row {i}");
+    }
+
+    /// <summary>The rows dealt out to some packed rows, padded on the right; and where each begins in all tokens.</summary>
+    private (Tensor Tokens, PackedRows Packed, int[] Places) Pack()
+    {
+        var count = 1 + random.Next(rows.Length);
+        int[][] dealt = [.. Enumerable.Range(0, count).Select(row => Enumerable.Range(0, rows.Length).Where(i => i % count == row).ToArray())];
+        var width = dealt.Max(row => row.Sum(i => rows[i].Length)) + random.Next(3);
+        var places = new int[rows.Length];
+        for (var row = 0; row < count; row++)
+        {
+            var first = row * width;
+            foreach (var i in dealt[row])
+            {
+                places[i] = first;
+                first += rows[i].Length;
+            }
+        }
+        var tokens = zeros([count, width], ScalarType.Int64);
+        for (var i = 0; i < rows.Length; i++) tokens.view(-1)[places[i]..(places[i] + rows[i].Length)] = tensor(rows[i]);
+        return (tokens, new PackedRows([.. dealt.Select(row => Array.ConvertAll(row, i => rows[i].Length))], width), places);
+    }
+
     /// <summary>A model, one to five rows of any lengths, and their logits by the plain forward.</summary>
     private void Draw(string type, ulong seed)
     {

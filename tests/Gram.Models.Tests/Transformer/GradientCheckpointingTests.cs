@@ -58,6 +58,17 @@ public sealed class GradientCheckpointingTests : IDisposable
         AssertSame(model, () => model.Hidden(randint(0, 20, [2, 6], generator: new Generator(1)), mask).square().sum());
     }
 
+    [Theory]
+    [InlineData(ScalarType.Float32)]
+    [InlineData(ScalarType.Float64)]
+    public void Backward_OfPackedRows_GivesTheSameBits(ScalarType dtype)
+    {
+        using var model = TinyModels.Create("qwen3", 1, dtype);
+        var packed = new PackedRows([[2, 3], [5]], 6);
+
+        AssertSame(model, () => model.Hidden(randint(0, 20, [2, 6], generator: new Generator(1)), packed).square().sum());
+    }
+
     [Fact]
     public void Hidden_ThatNothingIsLearntFrom_RecordsNoGraph()
     {
