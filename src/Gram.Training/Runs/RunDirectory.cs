@@ -15,7 +15,7 @@ public sealed class RunDirectory : IDisposable
     private const string LogFile = "trainer_log.jsonl";
     private const string FinishedKey = "finished";
     private const string CheckpointPrefix = "checkpoint-";
-    private static readonly string[] FinalFiles = ["model*.safetensors", "model.safetensors.index.json", "config.json", "generation_config.json", "gram_config.json", "README.md", "training_*.png"];
+    private static readonly string[] FinalFiles = ["model*.safetensors", "model.safetensors.index.json", "adapter_model.safetensors", "adapter_config.json", "config.json", "generation_config.json", "gram_config.json", "README.md", "training_*.png"];
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
 
     private readonly List<string> history;
@@ -40,11 +40,12 @@ public sealed class RunDirectory : IDisposable
     /// <param name="checkpoint">The checkpoint that the run goes on from, known to load; null: a new run.</param>
     /// <param name="overwrite">Whether an earlier run, of which the checkpoint is no part, may be removed.</param>
     /// <param name="model">The model that the run starts from, which must lie elsewhere: the final model would replace it.</param>
+    /// <param name="adapter">The adapter over it that the run starts from; likewise.</param>
     /// <exception cref="GramException">It cannot be written, is the model's own, or holds a run that may not be replaced.</exception>
-    public static RunDirectory Open(string path, string? checkpoint = null, bool overwrite = true, string? model = null)
+    public static RunDirectory Open(string path, string? checkpoint = null, bool overwrite = true, string? model = null, string? adapter = null)
     {
         path = System.IO.Path.GetFullPath(path);
-        if (model is not null && System.IO.Path.GetRelativePath(path, model) == ".") throw new GramException($"{path}: is the model that the run starts from; name another output_dir");
+        if (((string?[])[model, adapter]).Any(start => start is not null && System.IO.Path.GetRelativePath(path, start) == ".")) throw new GramException($"{path}: is the model that the run starts from; name another output_dir");
         var goesOn = checkpoint is not null && System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(checkpoint).TrimEnd('/', System.IO.Path.DirectorySeparatorChar)) == path.TrimEnd('/', System.IO.Path.DirectorySeparatorChar);
         var keptStep = goesOn ? GlobalStep(checkpoint!) : 0;
         if (!goesOn && !overwrite && HoldsRun(path))

@@ -1,3 +1,4 @@
+using Gram.Models.Transformer.Lora;
 using Gram.Training.Memory;
 using static TorchSharp.torch;
 
@@ -44,6 +45,24 @@ public sealed class MemoryEstimateTests : IDisposable
         (Activations(8, checkpointing: true) - room).Should().BeLessThan((Activations(8) - room) / 2);
 
         long Activations(int rows, bool checkpointing = false) => MemoryEstimate.Of(model, ScalarType.Float32, rows, tokens: 1000, checkpointing).Activations;
+    }
+
+    [Theory]
+    [InlineData(ScalarType.Float32, 4)]
+    [InlineData(ScalarType.BFloat16, 2)]
+    public void Of_AnAdapter_HasMomentsAndGradientsOfItsOwnSizeAlone(ScalarType dtype, int size)
+    {
+        // Factors of rank 3 on q [32, 32] and v [16, 32] in two blocks; the last norm is trained whole.
+        const long factors = 2 * ((3 * (32 + 32)) + (3 * (32 + 16))), norm = 32;
+        var lora = new LoraConfig { Rank = 3, TargetModules = new(["q_proj", "v_proj"]), ModulesToSave = ["model.norm"] };
+        var model = TinyCheckpoint.Create(directory.File("model"));
+
+        var memory = MemoryEstimate.Of(model, dtype, rows: 2, tokens: 10, checkpointing: false, lora: lora);
+
+        memory.Weights.Should().Be((size * Parameters) + (4 * factors) + (norm * (size == 4 ? 4 : 2 + 4)));
+        memory.Moments.Should().Be(8 * (factors + norm));
+        memory.Gradients.Should().Be((4 * (factors + norm)) + (size == 4 ? 0 : 2 * norm));
+        memory.Activations.Should().BeGreaterThan(MemoryEstimate.Of(model, dtype, rows: 2, tokens: 10, checkpointing: false).Activations);
     }
 
     [Theory]

@@ -51,6 +51,8 @@ internal sealed class AdaptedLinears(IBlockLinears plain, LoraBlock lora, LoraDr
         using var scope = NewDisposeScope();
         var added = linear.Forward(dropout is { } some ? some.Apply(wide, lora.Layer * Places + place) : wide);
         if (!is_grad_enabled()) return y.add_(added);
-        return (y + added).to(y.dtype).MoveToOuterDisposeScope();
+        var sum = (y + added).to(y.dtype).MoveToOuterDisposeScope();
+        y.Dispose(); // nobody reads it again, and the block's scope would hold it to the end
+        return sum;
     }
 }

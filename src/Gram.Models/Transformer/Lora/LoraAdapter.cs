@@ -17,7 +17,7 @@ public sealed class LoraAdapter : IDisposable
     }
 
     /// <summary>Its shape.</summary>
-    public LoraConfig Config { get; }
+    public LoraConfig Config { get; private set; }
     /// <summary>The factors by the full names of the modules that they belong to (model.layers.0.self_attn.q_proj).</summary>
     public IReadOnlyDictionary<string, LoraLinear> Linears { get; }
     /// <summary>Weights that replace the base's, by their Hugging Face names, in the base's dtype.</summary>
@@ -45,6 +45,9 @@ public sealed class LoraAdapter : IDisposable
     /// <summary>Reads a PEFT directory (adapter_config.json, adapter_model.safetensors) for a model.</summary>
     /// <exception cref="GramException">A file, a tensor or its shape is missing or wrong, or the adapter is of another base or kind; the message says which.</exception>
     public static LoraAdapter Load(string directory, CausalLM model) => LoraFiles.Read(directory, model);
+
+    /// <summary>Sets what adapter_config.json will say its base is: a directory or a hub id.</summary>
+    public void NameBase(string baseName) => Config = Config.Over(baseName);
 
     /// <summary>Writes a PEFT directory, which must exist. weights: others than its own (optimiser's masters), by the same names.</summary>
     public void Save(string directory, IReadOnlyDictionary<string, Tensor>? weights = null) =>

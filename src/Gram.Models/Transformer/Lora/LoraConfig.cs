@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Gram.Models.Checkpoints;
+using Gram.Models.Checkpoints.Hub;
 
 namespace Gram.Models.Transformer.Lora;
 
@@ -45,6 +46,25 @@ public sealed record LoraConfig
     public string? BaseName => BaseModelNameOrPath is { } name && Revision is { } revision && !Directory.Exists(name) ? $"{name}@{revision}" : BaseModelNameOrPath;
     /// <summary>adapter_config.json whole, so that saving keeps what this project does not read.</summary>
     public JsonObject? Raw { get; init; }
+
+    /// <summary>The same over a base as users name it: a directory, by its full path, or a hub id with or without a revision.</summary>
+    public LoraConfig Over(string baseName) =>
+        Directory.Exists(baseName) ? this with { BaseModelNameOrPath = Path.GetFullPath(baseName), Revision = null }
+        : HubId.TryParse(baseName) is { } id ? this with { BaseModelNameOrPath = id.Repository, Revision = id.Revision == HubId.DefaultRevision ? null : id.Revision }
+        : this with { BaseModelNameOrPath = baseName, Revision = null };
+
+    /// <summary>How large an adapter of this shape is over a base.</summary>
+    /// <param name="model">The base's shape.</param>
+    /// <param name="where">What holds the values, for errors.</param>
+    /// <exception cref="GramException">A target or a module to save is none of the model's, or a value is out of range.</exception>
+    public LoraSize SizeOver(ModelConfig model, string where)
+    {
+        Validate(where);
+        var layout = LoraLayout.Of(this, model, where);
+        return new(
+            layout.Linears.Sum(linear => (linear.A[0] * linear.A[1]) + (linear.B[0] * linear.B[1])), layout.Copies.Sum(copy => copy.Shape.Aggregate(1L, (product, size) => product * size)),
+            layout.Linears.Sum(linear => linear.A[0]), layout.Linears.Sum(linear => linear.A[1]));
+    }
 
     /// <summary>Whether a directory holds an adapter instead of a model.</summary>
     public static bool IsAdapter(string directory) => File.Exists(Path.Combine(directory, FileName));
