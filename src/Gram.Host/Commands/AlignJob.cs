@@ -29,7 +29,7 @@ internal sealed record AlignOptions
     /// <summary>A stage's keys: those of <c>train</c>, but for what the run as a whole decides.</summary>
     public static OptionRecord Stage(string prefix) => new(
         typeof(GramTrainingOptions), prefix,
-        "model_name_or_path", "dataset", "eval_dataset", "dataset_dir", "output_dir", "overwrite_output_dir", "resume_from_checkpoint", "seed", "gram_loss");
+        "model_name_or_path", "dataset", "eval_dataset", "dataset_dir", "output_dir", "overwrite_output_dir", "resume_from_checkpoint", "seed", "gram_loss", "adapter_name_or_path");
 
     [ConfigurationKeyName("judge_model"), Description("the model that becomes the judge, a directory or hub id (default: the policy)")]
     public string? JudgeModel { get; init; }
@@ -117,7 +117,8 @@ internal sealed class AlignJob(
             return output;
         }
         var stage = options with { ModelNameOrPath = model, OutputDir = output, ResumeFromCheckpoint = run.Resumes ? "true" : null, OverwriteOutputDir = !run.Resumes };
-        judgeResult = await new GramTrainer(stage, steps, notices, engine.Device, engine.NamedDType) { ConfigYaml = settings.ToYaml() }.RunAsync(cancellationToken);
+        var (found, baseName) = await models.FindAsync(stage, cancellationToken); // an adapter that the first stage has left names its base
+        judgeResult = await new GramTrainer(found, steps, notices, engine.Device, engine.NamedDType) { ConfigYaml = settings.ToYaml(), BaseModel = baseName }.RunAsync(cancellationToken);
         return judgeResult.Model;
     }
 }

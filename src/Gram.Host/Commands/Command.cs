@@ -19,7 +19,7 @@ internal sealed record Command(string Name, string Summary, string Example, Type
     /// <summary>The key that the command's first word sets; null for commands without such a word.</summary>
     public string? Word { get; init; }
 
-    /// <summary>Whether LLaMA-Factory's training keys without effect here are accepted.</summary>
+    /// <summary>Whether LLaMA-Factory's keys without effect here are accepted.</summary>
     public bool Trains { get; init; }
 
     /// <summary>Whether its YAML file may be a list of stages.</summary>

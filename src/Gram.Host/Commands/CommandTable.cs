@@ -30,7 +30,7 @@ internal static class CommandTable
             typeof(BestOfNJob), typeof(ModelOptions), typeof(RevisionOptions), typeof(JudgeOptions), typeof(RationaleKeys), typeof(BestOfNOptions), typeof(TournamentOptions), typeof(SamplingOptions)) { RunsBare = true, Preset = DemoPreset.BestOfN },
         new("demo build", "Makes the embedded help desk's policy and judge again, from nothing.", "gram demo build --output_dir runs/demo-build", typeof(DemoBuildJob)) { RunsBare = true, RunFolder = "runs/demo-build" },
         new("export", "Writes a model whole: its adapter merged, in other shards or another dtype.", "gram export --model Qwen/Qwen3-0.6B --adapter_name_or_path lora --output_dir merged",
-            typeof(ExportJob), typeof(ExportOptions), typeof(RevisionOptions)),
+            typeof(ExportJob), typeof(ExportOptions), typeof(RevisionOptions)) { Trains = true },
         new("bench", "Measures this machine's floors, and the speeds as a share of them.", "gram bench --model Qwen/Qwen3-0.6B", typeof(BenchJob), typeof(BenchOptions), typeof(RevisionOptions)) { RunsBare = true },
         new("doctor", "Says what engine, devices, dtypes and versions there are, and what can and cannot run here, and why.", "gram doctor", typeof(DoctorJob)) { RunsBare = true },
     ];

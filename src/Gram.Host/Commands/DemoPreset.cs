@@ -24,8 +24,7 @@ internal static class DemoPreset
 
     /// <summary>A record's values that differ from its defaults, as keys.</summary>
     private static IEnumerable<KeyValuePair<string, string>> Written(GramTrainingOptions recipe, string prefix) =>
-        from key in OptionSchema.KeysOf(AlignOptions.Stage(prefix))
-        let value = OptionKey.Text(key.Property.GetValue(recipe))
-        where value is not null && value != key.DefaultText
-        select KeyValuePair.Create(key.Name, value);
+        from key in OptionSchema.KeysOf(AlignOptions.Stage(prefix)).Zip(OptionSchema.KeysOf(AlignOptions.Stage(prefix), recipe))
+        where key.Second.DefaultText.Length > 0 && key.Second.DefaultText != key.First.DefaultText
+        select KeyValuePair.Create(key.First.Name, key.Second.DefaultText);
 }

@@ -24,6 +24,9 @@ internal sealed record ExportOptions
     [ConfigurationKeyName("adapter_name_or_path"), Description("the LoRA adapter that is merged into it: a PEFT directory or hub id")]
     public string? AdapterNameOrPath { get; init; }
 
+    [ConfigurationKeyName("export_dir"), Description("LLaMA-Factory's name for output_dir")]
+    public string? ExportDir { get; init; }
+
     [ConfigurationKeyName("max_shard_size"), Description("largest file of weights: bytes, or for instance 5GB or 200MB; larger models are written in shards")]
     [RegularExpression(Shards.SizePattern, ErrorMessage = "max_shard_size must be a size such as 5GB, 200MB or a number of bytes")]
     public string MaxShardSize { get; init; } = Shards.DefaultSize;
@@ -34,7 +37,7 @@ internal sealed class ExportJob(ExportOptions options, CommonOptions common, Eng
 {
     public async Task<JobResult> RunAsync(CancellationToken cancellationToken)
     {
-        var output = NewFolder(common.OutputDir);
+        var output = NewFolder(common.OutputDir ?? options.ExportDir);
         var location = await models.PolicyAsync(options.ModelNameOrPath, options.AdapterNameOrPath, cancellationToken);
         var clock = Stopwatch.StartNew();
         var stored = StoredDType(location.Directory);

@@ -2,8 +2,10 @@ using System.Text;
 using System.Text.Json.Nodes;
 using Gram.Host.Configuration;
 using Gram.Host.Hosting;
+using Gram.Models;
 using Gram.Pipes.Events;
 using Gram.Reward.Training;
+using Gram.Training.Adapters;
 using Gram.Training.Runs;
 
 namespace Gram.Host.Commands;
@@ -14,8 +16,9 @@ internal sealed class TrainJob(TrainOptions train, RunStages stages, Engine engi
     public async Task<JobResult> RunAsync(CancellationToken cancellationToken)
     {
         var runs = stages.All.Select(stage => (Options: stage.Get<GramTrainingOptions>(), Yaml: stage.ToYaml())).ToArray();
-        var first = runs[0].Options with { ModelNameOrPath = await models.PolicyAsync(runs[0].Options.ModelNameOrPath, cancellationToken) };
-        TrainingPreview[] previews = [.. runs[(train.DryRun ? 0 : 1)..].Select(run => Trainer(Beforehand(run.Options, first), run.Yaml, train.DryRun ? notices : new Unheard()).Preview())];
+        CheckAdapters([.. runs.Select(run => run.Options)]);
+        var (first, firstBase) = await models.FindAsync(runs[0].Options, cancellationToken);
+        TrainingPreview[] previews = [.. runs[(train.DryRun ? 0 : 1)..].Select(run => Trainer(Beforehand(run.Options, first), firstBase, run.Yaml, train.DryRun ? notices : new Unheard()).Preview())];
         if (train.DryRun) return Report([.. previews.Select(TrainPreviewReport.Json)], [.. previews.Select(TrainPreviewReport.Text)]);
 
         var results = new List<GramTrainingResult>();
@@ -26,18 +29,32 @@ internal sealed class TrainJob(TrainOptions train, RunStages stages, Engine engi
                 notices.Publish(new Notice($"{options.OutputDir} is finished: it is not trained again"));
                 continue;
             }
-            var found = options with { ModelNameOrPath = await models.PolicyAsync(options.ModelNameOrPath, cancellationToken) };
-            results.Add(await Trainer(found, yaml, notices).RunAsync(cancellationToken));
+            var (found, baseName) = await models.FindAsync(options, cancellationToken);
+            results.Add(await Trainer(found, baseName, yaml, notices).RunAsync(cancellationToken));
         }
         return Report([.. results.Select(Json)], [.. results.Select(Text)]);
     }
 
-    /// <summary>A stage before the one that it follows has run: tokenizer, shape and judge prompt are those that the first starts with.</summary>
-    private static GramTrainingOptions Beforehand(GramTrainingOptions options, GramTrainingOptions first) =>
-        options with { ModelNameOrPath = first.ModelNameOrPath, GramPrompt = options.GramPrompt ?? first.GramPrompt };
+    /// <summary>A stage before the one that it follows has run: tokenizer, shape, adapter and judge prompt are those that the first starts with.</summary>
+    private static GramTrainingOptions Beforehand(GramTrainingOptions options, GramTrainingOptions first) => options with
+    {
+        ModelNameOrPath = first.ModelNameOrPath,
+        Lora = options.Lora with { AdapterNameOrPath = first.Lora.AdapterNameOrPath },
+        GramPrompt = options.GramPrompt ?? first.GramPrompt,
+    };
 
-    private GramTrainer Trainer(GramTrainingOptions options, string yaml, IPublisher<Notice> heard) =>
-        new(options, steps, heard, engine.Device, engine.NamedDType) { ConfigYaml = yaml };
+    /// <summary>Refuses a stage that would find an adapter where it needs a whole model.</summary>
+    private static void CheckAdapters(IReadOnlyList<GramTrainingOptions> runs)
+    {
+        for (var i = 1; i < runs.Count; i++)
+        {
+            if (runs[i].FinetuningType == FinetuningType.Full && runs[i - 1].FinetuningType == FinetuningType.Lora && Path.GetFullPath(runs[i].ModelNameOrPath) == Path.GetFullPath(runs[i - 1].OutputDir))
+                throw new GramException($"finetuning_type: stage {i + 1} trains a whole model, and stage {i} leaves an adapter: set lora in both, which then train the same adapter");
+        }
+    }
+
+    private GramTrainer Trainer(GramTrainingOptions options, string baseName, string yaml, IPublisher<Notice> heard) =>
+        new(options, steps, heard, engine.Device, engine.NamedDType) { ConfigYaml = yaml, BaseModel = baseName };
 
     /// <summary>The last run's report; of several, with all of them in it.</summary>
     private JobResult Report(IReadOnlyList<JsonObject> json, IReadOnlyList<string> texts)

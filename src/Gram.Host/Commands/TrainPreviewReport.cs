@@ -20,6 +20,8 @@ internal static class TrainPreviewReport
         {
             ["shortest"] = preview.Lengths.Shortest, ["median"] = preview.Lengths.Median, ["p95"] = preview.Lengths.P95, ["longest"] = preview.Lengths.Longest, ["total"] = preview.Lengths.Total,
         },
+        ["packed_rows"] = preview.PackedRows,
+        ["adapter"] = preview.Adapter,
         ["steps"] = preview.Plan.TotalSteps,
         ["steps_per_epoch"] = preview.Plan.StepsPerEpoch,
         ["warmup_steps"] = preview.Plan.WarmupSteps,
@@ -49,6 +51,8 @@ internal static class TrainPreviewReport
         Line("stage", $"{preview.Stage}");
         Line("rows", $"{preview.Train} to train on, {preview.Eval} held out; {preview.Shortened} shortened, {preview.Dropped} left out");
         Line("tokens", string.Create(CultureInfo.InvariantCulture, $"{preview.Lengths.Shortest} to {preview.Lengths.Longest}, median {preview.Lengths.Median}, 95 % up to {preview.Lengths.P95}; {preview.Lengths.Total} in all"));
+        if (preview.PackedRows is { } rows) Line("packed", string.Create(CultureInfo.InvariantCulture, $"into {rows} rows, {(double)preview.Lengths.Total / rows:0} tokens each on average"));
+        if (preview.Adapter is { } adapter) Line("trained", adapter);
         Line("steps", $"{preview.Plan.TotalSteps}, {preview.Plan.StepsPerEpoch} an epoch, {preview.Plan.WarmupSteps} of warm-up");
         var memory = preview.Memory;
         Line("memory", $"{MemorySize.Text(memory.Total)}: weights {MemorySize.Text(memory.Weights)}, moments {MemorySize.Text(memory.Moments)}, gradients {MemorySize.Text(memory.Gradients)}, activations {MemorySize.Text(memory.Activations)}");

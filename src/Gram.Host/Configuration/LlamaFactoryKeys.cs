@@ -32,6 +32,9 @@ internal static class LlamaFactoryKeys
         ["gradient_checkpointing"] = "nothing is trained here",
         ["disable_gradient_checkpointing"] = "activations are kept unless gradient_checkpointing is true",
         ["cutoff_len"] = "prompts are never cut: one that is longer than the context is an error",
+        ["template"] = "the model's own files are carried over",
+        ["export_size"] = "max_shard_size says how large a file may be",
+        ["export_device"] = "device says where weights are merged",
         ["eval_strategy"] = "eval_steps says when the policy is evaluated",
         ["save_strategy"] = "save_steps says when checkpoints are written",
     };
@@ -53,6 +56,10 @@ internal static class LlamaFactoryKeys
         ["neftune_noise_alpha"] = ["0"],
         ["group_by_length"] = ["false"],
         ["reward_model_type"] = ["full"],
+        ["use_dora"] = ["false"],
+        ["pissa_init"] = ["false"],
+        ["create_new_adapter"] = ["false"],
+        ["export_legacy_format"] = ["false"],
     };
 
     /// <summary>Keys that would break what a run rests on.</summary>

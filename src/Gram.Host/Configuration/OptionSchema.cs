@@ -25,7 +25,7 @@ internal sealed class OptionSchema
     public OptionSchema(IEnumerable<OptionRecord> records, bool acceptsLlamaFactory = false)
     {
         AcceptsLlamaFactory = acceptsLlamaFactory;
-        foreach (var key in records.SelectMany(KeysOf))
+        foreach (var key in records.SelectMany(record => KeysOf(record)))
         {
             if (byName.TryGetValue(key.Name, out var keys)) keys.Add(key);
             else byName.Add(key.Name, [key]);
@@ -48,8 +48,11 @@ internal sealed class OptionSchema
     public string Canonical(string name) => Aliases.TryGetValue(name, out var full) && byName.ContainsKey(full) ? full : name;
 
     /// <summary>The keys of one options record, those of records inside it included.</summary>
-    public static IEnumerable<OptionKey> KeysOf(OptionRecord record) =>
-        KeysOf(Activator.CreateInstance(record.Type)!, record.Prefix).Where(key => !record.Settled.Contains(key.Name[record.Prefix.Length..]));
+    public static IEnumerable<OptionKey> KeysOf(OptionRecord record) => KeysOf(record, Activator.CreateInstance(record.Type)!);
+
+    /// <summary>The same, with another's values in place of the defaults.</summary>
+    public static IEnumerable<OptionKey> KeysOf(OptionRecord record, object values) =>
+        KeysOf(values, record.Prefix).Where(key => !record.Settled.Contains(key.Name[record.Prefix.Length..]));
 
     /// <summary>Fills an options record: <paramref name="value"/> gives (true, value) for the keys that are set.</summary>
     public static object Bind(OptionRecord options, Func<OptionKey, (bool Set, object? Value)> value)

@@ -10,7 +10,7 @@ namespace Gram.Host.Configuration;
 /// <summary>A command's configuration: defaults, then the YAML file, then the environment (GRAM_KEY), then the command line, checked whole before anything runs.</summary>
 internal sealed class Settings
 {
-    private const string EnvironmentPrefix = "GRAM_", ModelKey = RevisionOptions.NameKey;
+    private const string EnvironmentPrefix = "GRAM_", ModelKey = RevisionOptions.NameKey, AdapterKey = "adapter_name_or_path";
     private const string InEnvironment = "environment", OnCommandLine = "command line";
 
     /// <summary>Data of the preset that no longer fit where the user names other data, by the key that names them.</summary>
@@ -43,7 +43,8 @@ internal sealed class Settings
             throw new GramException($"--{missing.Name} is needed: {missing.Description}");
         }
 
-        bool Holds(KeyValuePair<string, string> pair) => stage?.Model is null || pair.Key != ModelKey;
+        // The model outside the file, and the adapter over it, are the first stage's.
+        bool Holds(KeyValuePair<string, string> pair) => stage?.Model is null || pair.Key is not (ModelKey or AdapterKey);
 
         bool GoesWithout(string key) => PartOf.TryGetValue(key, out var whole) && values.TryGetValue(whole, out var own) && (own.Texts is not [var text] || text != preset.GetValueOrDefault(whole));
     }

@@ -6,6 +6,8 @@ using Gram.Models.Transformer;
 using Gram.Models.Transformer.Lora;
 using Gram.Pipes.Events;
 using Gram.Ppo;
+using Gram.Reward.Training;
+using Gram.Training.Adapters;
 using Gram.Training.Runs;
 
 namespace Gram.Host.Hosting;
@@ -21,7 +23,7 @@ internal sealed class ModelFinder(IPublisher<StepLogged> steps, IPublisher<Notic
     {
         var directory = await FindAsync(name, DemoDefaults.PolicyDirectory, cancellationToken);
         return LoraConfig.IsAdapter(directory)
-            ? throw new GramException($"{name} is an adapter, where a whole model is needed: merge it into its base first (gram export)")
+            ? throw new GramException($"{name} is an adapter, where a whole model is needed: merge it into its base first (gram export), or train the adapter further (finetuning_type: lora)")
             : directory;
     }
 
@@ -43,7 +45,23 @@ internal sealed class ModelFinder(IPublisher<StepLogged> steps, IPublisher<Notic
         RefModel = options.RefModel is { } reference ? await FindAsync(reference, DemoDefaults.PolicyDirectory, cancellationToken) : null,
     };
 
-    /// <summary>A model that is only run, with the adapter that is named; without one, an adapter stands for the base that its configuration names.</summary>
+    /// <summary>A training run's settings with the directories of its model and of the adapter that it goes on with, and the whole model's name for others.</summary>
+    /// <inheritdoc cref="LocateAsync" path="/exception"/>
+    public async Task<(GramTrainingOptions Options, string BaseName)> FindAsync(GramTrainingOptions options, CancellationToken cancellationToken)
+    {
+        if (options.FinetuningType == FinetuningType.Full)
+        {
+            if (options.Lora.AdapterNameOrPath is { } unused) throw new GramException($"adapter_name_or_path: {unused} is an adapter, and finetuning_type: full trains a whole model: set finetuning_type: lora, or merge it first (gram export)");
+            return (options with { ModelNameOrPath = await PolicyAsync(options.ModelNameOrPath, cancellationToken) }, options.ModelNameOrPath);
+        }
+        var location = await PolicyAsync(options.ModelNameOrPath, options.Lora.AdapterNameOrPath, cancellationToken);
+        // An adapter that stands for the model names the base itself.
+        var isAdapter = options.Lora.AdapterNameOrPath is null && location.Adapter is not null;
+        var baseName = options.ModelNameOrPath == DemoName.Text ? location.Directory : isAdapter ? LoraConfig.Read(location.Adapter!).BaseName! : options.ModelNameOrPath;
+        return (options with { ModelNameOrPath = location.Directory, Lora = options.Lora with { AdapterNameOrPath = location.Adapter } }, baseName);
+    }
+
+    /// <summary>A model with the adapter that is named; without one, an adapter stands for the base that its configuration names.</summary>
     /// <exception cref="GramException">There is no such model or adapter, it cannot be downloaded, or an adapter is named as the base of another.</exception>
     private async Task<ModelLocation> LocateAsync(string name, string? adapter, string demo, (string Model, string Adapter) keys, CancellationToken cancellationToken)
     {

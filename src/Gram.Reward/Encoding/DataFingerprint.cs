@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text.Json;
 using Gram.Models;
+using Gram.Models.Tokenization;
 using Gram.Reward.Data;
 using Gram.Reward.Judging;
 using Gram.Reward.Training;
@@ -18,7 +19,7 @@ internal static class DataFingerprint
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         Add(new
         {
-            options.GramLoss, options.CutoffLen, options.ValSize, options.MaxSamples, options.EnableThinking, options.DefaultSystem, options.MaskHistory, options.TrainOnPrompt, options.Clean,
+            options.GramLoss, options.MostTokens, options.ValSize, options.MaxSamples, options.EnableThinking, options.DefaultSystem, options.MaskHistory, options.TrainOnPrompt, options.Clean,
             Trained = options.Dataset.Count, Draws = random.State,
         });
         Add(template);
@@ -28,7 +29,7 @@ internal static class DataFingerprint
             Add(info);
             AddFile(info.File);
         }
-        foreach (var name in TokenizerFiles) AddFile(Path.Combine(options.ModelNameOrPath, name));
+        foreach (var name in TokenizerFiles) AddFile(Path.Combine(options.Start.FolderOf(Tokenizer.FileName), name));
         return hash.GetHashAndReset();
 
         void Add<T>(T part) => hash.AppendData(JsonSerializer.SerializeToUtf8Bytes(part));

@@ -61,7 +61,7 @@ public sealed class ExampleSource : IDisposable
             source.Dispose();
             throw new GramException($"no training example is left: {record.FirstDropped}");
         }
-        if (record.Shortened > 0) notices?.Publish(new($"{record.Shortened} examples had their answers shortened to fit cutoff_len {options.CutoffLen} (listed in {RecordName})"));
+        if (record.Shortened > 0) notices?.Publish(new($"{record.Shortened} examples had their answers shortened to fit cutoff_len {options.MostTokens} (listed in {RecordName})"));
         if (record.OtherPrompts > 0) notices?.Publish(new($"{record.OtherPrompts} rows are written with another judge prompt than the one that is saved with the judge and used in scoring: set gram_prompt to theirs", IsWarning: true));
         if (record.Dropped > 0) notices?.Publish(new($"{record.Dropped} rows were left out, the first because {record.FirstDropped} (listed in {RecordName})", IsWarning: true));
         return source;

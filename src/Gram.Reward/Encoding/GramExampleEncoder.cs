@@ -64,8 +64,8 @@ internal sealed class GramExampleEncoder
         if (prompt.Parse(text) is not { } parsed)
         {
             var example = Verdict(text, label, row.System);
-            return example.Ids.Length <= options.CutoffLen ? new(example, IsOtherPrompt: true)
-                : new(null, Dropped: $"its {example.Ids.Length} tokens exceed cutoff_len {options.CutoffLen}, and its judge prompt is another one, so that no answers are found to shorten (gram_prompt)");
+            return example.Ids.Length <= options.MostTokens ? new(example, IsOtherPrompt: true)
+                : new(null, Dropped: $"its {example.Ids.Length} tokens exceed cutoff_len {options.MostTokens}, and its judge prompt is another one, so that no answers are found to shorten (gram_prompt)");
         }
         // The row's own end is kept: published rows lack the prompt's last space.
         var end = text[text.TrimEnd().Length..];
@@ -94,8 +94,8 @@ internal sealed class GramExampleEncoder
         if (prompt.ParsePretraining(row.Responses[0]) is { } pair)
             return Shorten(row, pair, (a, b) => Conversation(row.Messages, prompt.PretrainingTarget(a, b), row.System, int.MaxValue));
         if (options.Clean && RowCleaning.Problem(row.Messages[^1].Content, row.Responses) is { } problem) return new(null, Dropped: problem);
-        var example = Conversation(row.Messages, row.Responses[0], row.System, options.CutoffLen);
-        return example.Trained.Length > 0 ? new(example) : new(null, Dropped: $"cutoff_len {options.CutoffLen} leaves none of its target");
+        var example = Conversation(row.Messages, row.Responses[0], row.System, options.MostTokens);
+        return example.Trained.Length > 0 ? new(example) : new(null, Dropped: $"cutoff_len {options.MostTokens} leaves none of its target");
     }
 
     private AnswerPair PairOf(DatasetRow row) => new(row.Prompt!.QuestionAs(judge.TurnFormat), row.Responses[0], row.Responses[1]);
@@ -109,10 +109,10 @@ internal sealed class GramExampleEncoder
     {
         var example = encode(pair.AnswerA, pair.AnswerB);
         if (options.Clean && RowCleaning.Problem(prompt.HasQuestion ? row.Messages[^1].Content : null, [pair.AnswerA, pair.AnswerB]) is { } problem) return new(null, Dropped: problem);
-        if (example.Ids.Length <= options.CutoffLen) return new(example);
-        if (options.Clean) return new(null, Dropped: $"its {example.Ids.Length} tokens exceed cutoff_len {options.CutoffLen}");
-        return AnswerShortening.Fit(pair.AnswerA, pair.AnswerB, (a, b) => encode(a, b).Ids.Length, options.CutoffLen) is { } fit
+        if (example.Ids.Length <= options.MostTokens) return new(example);
+        if (options.Clean) return new(null, Dropped: $"its {example.Ids.Length} tokens exceed cutoff_len {options.MostTokens}");
+        return AnswerShortening.Fit(pair.AnswerA, pair.AnswerB, (a, b) => encode(a, b).Ids.Length, options.MostTokens) is { } fit
             ? new(encode(fit.A, fit.B), IsShortened: true)
-            : new(null, Dropped: $"it does not fit into cutoff_len {options.CutoffLen} even with empty answers");
+            : new(null, Dropped: $"it does not fit into cutoff_len {options.MostTokens} even with empty answers");
     }
 }

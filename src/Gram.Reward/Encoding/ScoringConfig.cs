@@ -15,7 +15,7 @@ internal static class ScoringConfig
     /// <exception cref="GramException">The prompt lacks a slot, or no template is known for scoring.</exception>
     public static GramConfig Of(GramTrainingOptions options, Tokenizer tokenizer)
     {
-        var before = GramConfig.Read(options.ModelNameOrPath);
+        var before = GramConfig.Read(options.Start.FolderOf(GramConfig.FileName));
         return before with
         {
             Prompt = options.GramPrompt ?? before.Prompt,

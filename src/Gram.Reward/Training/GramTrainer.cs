@@ -31,6 +31,9 @@ public sealed class GramTrainer(GramTrainingOptions options, IPublisher<StepLogg
     /// <summary>The complete configuration, written to config.yaml of the run directory.</summary>
     public string? ConfigYaml { get; init; }
 
+    /// <summary>The model's name for others: what an adapter and the model card say their base is. A hub id, where its directory is the cache's; the directory unless given.</summary>
+    public string? BaseModel { get; init; }
+
     /// <summary>Memory that the run may take, in bytes: what the machine has free, unless given; null (a device whose free memory is not known) = not checked.</summary>
     public long? FreeBytes { get; init; } = device?.type is DeviceType.CUDA ? null : FreeMemory.Bytes();
 
@@ -42,9 +45,8 @@ public sealed class GramTrainer(GramTrainingOptions options, IPublisher<StepLogg
     public TrainingPreview Preview()
     {
         using var input = TrainingInput.Load(options, notices);
-        var (tokenizer, examples, plan, _) = input;
-        return TrainingPreview.Of(options, tokenizer, examples, plan, TrainingMemory.Of(options, examples.Longest, ComputeDType, device),
-            FreeBytes is { } free ? TrainingMemory.Problem(options, examples.Longest, ComputeDType, device, free) : null);
+        return TrainingPreview.Of(options, input, TrainingMemory.Of(options, input.Longest, ComputeDType, device),
+            FreeBytes is { } free ? TrainingMemory.Problem(options, input.Longest, ComputeDType, device, free) : null);
     }
 
     /// <summary>Trains and writes the model. Cancelled, it writes a checkpoint and throws OperationCanceledException.</summary>
@@ -61,14 +63,14 @@ public sealed class GramTrainer(GramTrainingOptions options, IPublisher<StepLogg
         var findsNothing = resume is null && RunDirectory.Resumes(options.ResumeFromCheckpoint);
         if (findsNothing) notices.Publish(new Notice($"{options.OutputDir} holds no checkpoint: training from the beginning"));
         using var input = TrainingInput.Load(options, notices);
-        var (tokenizer, examples, plan, random) = input;
+        var (tokenizer, examples, rows, plan, random) = input;
+        var (order, start, dropout) = (random.Fork(), random.Fork(), random.NextUInt64());
         var progress = resume is null ? new TrainingProgress() : TrainingProgress.Read(resume, plan, examples.Train.Count, options.Seed);
-        if (FreeBytes is { } free) TrainingMemory.Check(options, examples.Longest, ComputeDType, device, free);
+        if (FreeBytes is { } free) TrainingMemory.Check(options, input.Longest, ComputeDType, device, free);
 
-        // 2. Float32 weights are the masters; a bf16 model is a compute copy of them.
-        using var masters = CausalLM.Load(options.ModelNameOrPath, ScalarType.Float32, device);
-        using var copy = ComputeDType == ScalarType.BFloat16 ? masters.Clone(ScalarType.BFloat16) : null;
-        var model = copy ?? masters;
+        // 2. The model, whole or as an adapter, and its float32 moments.
+        using var trained = new TrainedModel(options, BaseModel ?? options.ModelNameOrPath, ComputeDType, device, start);
+        var model = trained.Model;
         model.SetTrainable(true);
         model.GradientCheckpointing = options.GradientCheckpointing;
         using var optimiser = new AdamW(model.Parameters, new AdamWOptions
@@ -78,22 +80,23 @@ public sealed class GramTrainer(GramTrainingOptions options, IPublisher<StepLogg
             Epsilon = options.AdamEpsilon,
             WeightDecay = options.WeightDecay,
             MaxGradNorm = options.MaxGradNorm,
-        }, masters.Parameters);
+        }, trained.Masters);
         if (resume is not null) optimiser.Load(resume);
         model.WeightsChanged();
 
         // 3. The loop: one optimiser step at a time, over examples that the seed and the step determine.
         TrainingObjective objective = options.GramLoss ? new LabelObjective(examples.LabelIds, options.GramLabelSmoothing) : new NextTokenObjective();
         var evaluator = new GramEvaluator(model, tokenizer, examples, objective, options.PerDeviceEvalBatchSize);
-        var sampler = new EpochSampler(examples.Train.Count, options.PerDeviceTrainBatchSize * options.GradientAccumulationSteps, random.Fork(), options.GroupByLength ? examples.Lengths : null);
-        using var run = RunDirectory.Open(options.OutputDir, resume, options.OverwriteOutputDir || findsNothing, options.ModelNameOrPath);
+        var sampler = new EpochSampler(rows.Count, options.PerDeviceTrainBatchSize * options.GradientAccumulationSteps, order, options.GroupByLength ? rows.Lengths : null);
+        using var run = RunDirectory.Open(options.OutputDir, resume, options.OverwriteOutputDir || findsNothing, options.Start.Directory, options.Start.Adapter);
         if (progress.Best is { } kept && !Directory.Exists(run.CheckpointOf(kept.Step))) progress.Best = null; // it lies in the folder that the run came from
         if (ConfigYaml is not null) run.WriteConfig(ConfigYaml);
         run.Guard(() => examples.WriteRecord(run.Path));
         notices.Publish(new Notice(
-            $"{(options.GramLoss ? "stage 2" : "stage 1")}: {examples.Train.Count} examples, {plan.TotalSteps} steps of {options.PerDeviceTrainBatchSize} × {options.GradientAccumulationSteps}" +
+            $"{(options.GramLoss ? "stage 2" : "stage 1")}: {examples.Train.Count} examples{(rows.ArePacked ? $" packed into {rows.Count} rows" : "")}, {plan.TotalSteps} steps of {options.PerDeviceTrainBatchSize} × {options.GradientAccumulationSteps}" +
             (plan.WarmupSteps > 0 && options.LrSchedulerType != LrSchedulerType.Constant ? $"; warm-up of {plan.WarmupSteps}, whose first step runs at rate 0" : "")));
-        notices.Publish(new Notice($"memory: {TrainingMemory.Text(TrainingMemory.Of(options, examples.Longest, ComputeDType, device))}"));
+        if (TrainedModel.Describe(options) is { } adapter) notices.Publish(new Notice(adapter));
+        notices.Publish(new Notice($"memory: {TrainingMemory.Text(TrainingMemory.Of(options, input.Longest, ComputeDType, device))}"));
         GramEvaluation? evaluation;
         try
         {
@@ -102,7 +105,8 @@ public sealed class GramTrainer(GramTrainingOptions options, IPublisher<StepLogg
             {
                 progress.Clock.Start();
                 var rate = LearningRateSchedule.At(options.LrSchedulerType, options.LearningRate, progress.Step, plan.TotalSteps, plan.WarmupSteps);
-                var loss = Accumulate(model, optimiser, objective, [.. sampler.At(progress.Step).Select(index => examples.Train[index])], cancellationToken);
+                model.DropoutRandom = new RandomSource(dropout + (ulong)progress.Step); // a resumed run drops the same
+                var loss = Accumulate(model, optimiser, objective, [.. sampler.At(progress.Step).Select(row => rows[row])], cancellationToken);
                 var gradNorm = optimiser.Step(rate);
                 model.WeightsChanged();
                 progress.Add(loss, gradNorm);
@@ -144,7 +148,7 @@ public sealed class GramTrainer(GramTrainingOptions options, IPublisher<StepLogg
         {
             SaveModel(directory);
             var plots = options.PlotLoss ? LossPlot.Write(directory, run) : [];
-            ModelCard.Write(directory, options, result, plan, plots);
+            ModelCard.Write(directory, options, BaseModel ?? options.ModelNameOrPath, result, plan, plots);
         });
         return result;
 
@@ -190,12 +194,12 @@ public sealed class GramTrainer(GramTrainingOptions options, IPublisher<StepLogg
     /// padding: each loss is divided by what the whole step counts.
     /// </summary>
     /// <returns>The step's mean loss.</returns>
-    private double Accumulate(CausalLM model, AdamW optimiser, TrainingObjective objective, IReadOnlyList<TrainingExample> examples, CancellationToken cancellationToken)
+    private double Accumulate(CausalLM model, AdamW optimiser, TrainingObjective objective, IReadOnlyList<TrainingExample[]> rows, CancellationToken cancellationToken)
     {
         using var scope = NewDisposeScope();
-        var weight = Math.Max(1, examples.Sum(objective.Weight));
+        var weight = Math.Max(1, rows.Sum(row => row.Sum(objective.Weight)));
         var total = zeros([], dtype: ScalarType.Float32, device: model.Device);
-        foreach (var micro in examples.OrderBy(example => example.Ids.Length).Chunk(options.PerDeviceTrainBatchSize))
+        foreach (var micro in rows.OrderBy(row => row.Sum(example => example.Ids.Length)).Chunk(options.PerDeviceTrainBatchSize))
         {
             cancellationToken.ThrowIfCancellationRequested();
             using var loss = objective.Backward(model, micro, 1.0 / weight);

@@ -1,6 +1,9 @@
 using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
 using Gram.Models.Checkpoints;
+using Gram.Models.Transformer;
+using Gram.Models.Transformer.Lora;
+using Gram.Training.Adapters;
 using Gram.Training.Optimisation;
 using Microsoft.Extensions.Configuration;
 
@@ -33,8 +36,17 @@ public sealed record GramTrainingOptions
     public string Stage { get; init; } = "sft";
 
     /// <summary>Which weights are trained.</summary>
-    [ConfigurationKeyName("finetuning_type"), AllowedValues("full"), Description("which weights are trained: all of them")]
-    public string FinetuningType { get; init; } = "full";
+    [ConfigurationKeyName("finetuning_type"), Description("which weights are trained: all of them, or those of a LoRA adapter over them")]
+    public FinetuningType FinetuningType { get; init; } = FinetuningType.Full;
+
+    /// <summary>The adapter, where one is trained.</summary>
+    public LoraOptions Lora { get; init; } = new();
+
+    /// <summary>The adapter's shape; null where all weights are trained.</summary>
+    internal LoraConfig? Adapter => FinetuningType == FinetuningType.Lora ? Lora.Shape() : null;
+
+    /// <summary>Where the model lies that the run starts from, with the adapter that it goes on with.</summary>
+    internal ModelLocation Start => new(ModelNameOrPath, FinetuningType == FinetuningType.Lora ? Lora.AdapterNameOrPath : null);
 
     /// <summary>Data sets, by name or file.</summary>
     [ConfigurationKeyName("dataset"), Description("training data: names in dataset_info.json, or files")]
@@ -83,6 +95,20 @@ public sealed record GramTrainingOptions
     /// <summary>Most tokens of an example.</summary>
     [ConfigurationKeyName("cutoff_len"), Range(1, int.MaxValue), Description("most tokens of an example")]
     public int CutoffLen { get; init; } = 2048;
+
+    /// <summary>Whether rows hold several examples.</summary>
+    [ConfigurationKeyName("packing"), Description("puts several examples into a row of cutoff_len tokens, each of which attends to itself alone: no padding between them, the same loss")]
+    public bool Packing { get; init; }
+
+    /// <summary>LLaMA-Factory's name for packing that keeps examples apart.</summary>
+    [ConfigurationKeyName("neat_packing"), Description("the same as packing, which always keeps examples apart")]
+    public bool? NeatPacking { get; init; }
+
+    /// <summary>Whether rows hold several examples, by either key.</summary>
+    internal bool Packs => Packing || NeatPacking == true;
+
+    /// <summary>Most tokens of an example: under packing one less than of a row, as in LLaMA-Factory.</summary>
+    internal int MostTokens => Packs ? Math.Max(1, CutoffLen - 1) : CutoffLen;
 
     /// <summary>Whether only the last turn is trained.</summary>
     [ConfigurationKeyName("mask_history"), Description("trains the last turn of a conversation only")]

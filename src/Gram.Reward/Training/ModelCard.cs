@@ -2,6 +2,8 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using Gram.Models.Checkpoints;
+using Gram.Models.Checkpoints.Hub;
+using Gram.Training.Adapters;
 using Gram.Training.Batches;
 
 namespace Gram.Reward.Training;
@@ -14,24 +16,27 @@ internal static class ModelCard
     /// <summary>Writes the card.</summary>
     /// <param name="directory">The model's folder.</param>
     /// <param name="options">The run.</param>
+    /// <param name="baseName">What it was trained from: a directory or a hub id.</param>
     /// <param name="result">How it came out.</param>
     /// <param name="plan">Its steps.</param>
     /// <param name="plots">Pictures of its curves in the folder.</param>
-    public static void Write(string directory, GramTrainingOptions options, GramTrainingResult result, TrainingPlan plan, IReadOnlyList<string> plots) =>
-        AtomicFile.WriteText(Path.Combine(directory, FileName), Text(options, result, plan, plots));
+    public static void Write(string directory, GramTrainingOptions options, string baseName, GramTrainingResult result, TrainingPlan plan, IReadOnlyList<string> plots) =>
+        AtomicFile.WriteText(Path.Combine(directory, FileName), Text(options, baseName, result, plan, plots));
 
-    private static string Text(GramTrainingOptions options, GramTrainingResult result, TrainingPlan plan, IReadOnlyList<string> plots)
+    private static string Text(GramTrainingOptions options, string baseName, GramTrainingResult result, TrainingPlan plan, IReadOnlyList<string> plots)
     {
         var name = Path.GetFileName(options.OutputDir.TrimEnd('/', Path.DirectorySeparatorChar));
-        var baseModel = Path.GetFileName(options.ModelNameOrPath.TrimEnd('/', Path.DirectorySeparatorChar));
+        var baseModel = !Directory.Exists(baseName) && HubId.TryParse(baseName) is { } hub ? hub.Repository : Path.GetFileName(baseName.TrimEnd('/', Path.DirectorySeparatorChar));
+        var isAdapter = options.FinetuningType == FinetuningType.Lora;
         string[] datasets = [.. options.Dataset.Select(Path.GetFileName).OfType<string>()];
         var text = new StringBuilder();
-        Lines("---", "library_name: transformers", $"base_model: {Quoted(baseModel)}", "tags:", "- gram", options.GramLoss ? "- reward-model" : "- sft");
+        Lines("---", isAdapter ? "library_name: peft" : "library_name: transformers", $"base_model: {Quoted(baseModel)}", "tags:", "- gram", options.GramLoss ? "- reward-model" : "- sft");
+        if (isAdapter) Lines("- lora");
         Lines("model-index:", $"- name: {Quoted(name)}", "  results: []", "---", "", $"# {name}", "");
         Lines(options.GramLoss
             ? $"A GRAM judge: {baseModel}, fine-tuned on preferences (stage 2) to say which of two answers is better. It reads the prompt in gram_config.json and puts its probability on the labels {string.Join(", ", options.GramCandidateLabels.Select(label => $"`{label}`"))}."
             : $"{baseModel}, trained on next tokens (GRAM's stage 1, or supervised fine-tuning).", "");
-        Lines("## Data", "", $"Trained on {string.Join(", ", datasets.Select(dataset => $"`{dataset}`"))}; {result.Shortened} examples shortened to {options.CutoffLen} tokens, {result.Dropped} rows left out.", "");
+        Lines("## Data", "", $"Trained on {string.Join(", ", datasets.Select(dataset => $"`{dataset}`"))}; {result.Shortened} examples shortened to {options.MostTokens} tokens, {result.Dropped} rows left out.", "");
         Lines("## Results", "", "| measure | value |", "| --- | --- |", $"| steps | {result.Steps} of {plan.TotalSteps} |");
         Row("mean training loss", result.TrainLoss);
         Row("held-out rows", result.Evaluation?.Count, "0");
@@ -41,6 +46,7 @@ internal static class ModelCard
         Lines("");
         foreach (var plot in plots) Lines($"![{Path.GetFileNameWithoutExtension(plot)}]({plot})", "");
         Lines("## Training", "", "| setting | value |", "| --- | --- |");
+        if (TrainedModel.Describe(options) is { } adapter) Lines($"| adapter | {adapter} |");
         Row("learning_rate", options.LearningRate, "R");
         Lines($"| lr_scheduler_type | {JsonNamingPolicy.SnakeCaseLower.ConvertName(options.LrSchedulerType.ToString())} |", $"| warm-up steps | {plan.WarmupSteps} |");
         Row("per_device_train_batch_size", options.PerDeviceTrainBatchSize, "0");

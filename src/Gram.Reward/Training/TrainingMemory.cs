@@ -1,4 +1,5 @@
 using Gram.Models;
+using Gram.Training.Adapters;
 using Gram.Training.Memory;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -10,7 +11,7 @@ internal static class TrainingMemory
 {
     /// <summary>What the run takes where its longest example fills a micro-batch.</summary>
     public static MemoryEstimate Of(GramTrainingOptions options, int longest, ScalarType dtype, Device? device) =>
-        MemoryEstimate.Of(options.ModelNameOrPath, dtype, options.PerDeviceTrainBatchSize, longest, options.GradientCheckpointing, fused: device?.type is not DeviceType.CUDA);
+        MemoryEstimate.Of(options.ModelNameOrPath, dtype, options.PerDeviceTrainBatchSize, longest, options.GradientCheckpointing, fused: device?.type is not DeviceType.CUDA, options.Adapter);
 
     /// <summary>The estimate in one line.</summary>
     public static string Text(MemoryEstimate memory) =>
@@ -23,13 +24,14 @@ internal static class TrainingMemory
         if (memory.Total <= free) return null;
         var advice = new List<string>();
         var tried = options;
-        // Cheapest first, each on top of those before it, until it fits: none of these changes the result.
+        // Cheapest first, each on top of those before it, until it fits: those before lora and cutoff_len do not change the result.
         if (!tried.GradientCheckpointing) Try(tried with { GradientCheckpointing = true }, "gradient_checkpointing: true");
         if (tried.PerDeviceTrainBatchSize > 1)
         {
             var rows = tried.PerDeviceTrainBatchSize * tried.GradientAccumulationSteps;
             Try(tried with { PerDeviceTrainBatchSize = 1, GradientAccumulationSteps = rows }, $"per_device_train_batch_size: 1 with gradient_accumulation_steps: {rows}");
         }
+        if (tried.FinetuningType == FinetuningType.Full && Of(tried with { FinetuningType = FinetuningType.Lora }, longest, dtype, device).Total <= free) Try(tried with { FinetuningType = FinetuningType.Lora }, "finetuning_type: lora");
         var fits = Of(tried, longest, dtype, device);
         var half = Of(tried, Math.Max(1, longest / 2), dtype, device);
         return $"the run needs {Text(memory)}, and {MemorySize.Text(free)} are free: " + (

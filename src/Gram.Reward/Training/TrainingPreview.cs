@@ -31,22 +31,25 @@ public sealed record PreviewLengths(int Shortest, int Median, int P95, int Longe
 /// <param name="Shortened">Examples whose answers were shortened to fit cutoff_len.</param>
 /// <param name="Dropped">Rows left out.</param>
 /// <param name="Lengths">Lengths of the rows to train on.</param>
+/// <param name="PackedRows">Rows that they are packed into; null where each is a row.</param>
+/// <param name="Adapter">What is trained of the model, where that is not all of it.</param>
 /// <param name="Plan">Steps.</param>
 /// <param name="Memory">What it takes.</param>
 /// <param name="Problem">Why that does not fit and what to change, or null.</param>
 /// <param name="Examples">The first rows.</param>
 public sealed record TrainingPreview(
-    int Stage, int Train, int Eval, int Shortened, int Dropped, PreviewLengths Lengths, TrainingPlan Plan, MemoryEstimate Memory, string? Problem, IReadOnlyList<PreviewExample> Examples)
+    int Stage, int Train, int Eval, int Shortened, int Dropped, PreviewLengths Lengths, int? PackedRows, string? Adapter, TrainingPlan Plan, MemoryEstimate Memory, string? Problem, IReadOnlyList<PreviewExample> Examples)
 {
     private const int Shown = 3;
 
-    internal static TrainingPreview Of(GramTrainingOptions options, Tokenizer tokenizer, ExampleSource examples, TrainingPlan plan, MemoryEstimate memory, string? problem)
+    internal static TrainingPreview Of(GramTrainingOptions options, TrainingInput input, MemoryEstimate memory, string? problem)
     {
+        var (tokenizer, examples, rows, plan, _) = input;
         var lengths = examples.Lengths.Order().ToArray();
         return new(
             options.GramLoss ? 2 : 1, examples.Train.Count, examples.Eval.Count + examples.EvalPairs.Count, examples.Shortened, examples.Dropped,
             new(lengths[0], lengths[(lengths.Length - 1) / 2], lengths[(int)Math.Ceiling(0.95 * lengths.Length) - 1], lengths[^1], lengths.Sum(length => (long)length)),
-            plan, memory, problem,
+            rows.ArePacked ? rows.Count : null, TrainedModel.Describe(options), plan, memory, problem,
             [.. examples.Train.Take(Shown).Select(example => Example(example, options.GramLoss, tokenizer))]);
     }
 

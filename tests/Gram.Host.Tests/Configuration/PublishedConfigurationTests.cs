@@ -3,6 +3,7 @@ using Gram.Host.Configuration;
 using Gram.Models;
 using Gram.Ppo;
 using Gram.Reward.Training;
+using Gram.Training.Adapters;
 using Gram.Training.Optimisation;
 
 namespace Gram.Host.Tests.Configuration;
@@ -99,14 +100,64 @@ public sealed class PublishedConfigurationTests : IDisposable
     }
 
     [Theory]
-    [InlineData("finetuning_type: lora", "'finetuning_type'*")]
-    [InlineData("packing: true", "'packing: true' is not built")]
+    [InlineData("finetuning_type: freeze", "'finetuning_type'*full, lora")]
+    [InlineData("use_dora: true", "'use_dora: true' is not built")]
     [InlineData("stage: dpo", "'stage'*")]
     public void Train_ValueThatIsNotBuilt_IsAnError(string line, string message)
     {
         var load = () => Load("train", $"model_name_or_path: m\n{line}\n");
 
         load.Should().Throw<GramException>().WithMessage($"*{message}*");
+    }
+
+    [Fact]
+    public void Train_LlamaFactorysLoraYaml_IsReadWhole()
+    {
+        var options = Load("train", """
+            model_name_or_path: models/qwen3
+            stage: sft
+            do_train: true
+            finetuning_type: lora
+            lora_rank: 16
+            lora_alpha: 64
+            lora_dropout: 0.05
+            lora_target: q_proj,v_proj
+            additional_target: embed_tokens,lm_head
+            use_rslora: true
+            adapter_name_or_path: saves/earlier
+            dataset: pairs
+            packing: true
+            neat_packing: true
+            """).Get<GramTrainingOptions>();
+
+        (options.FinetuningType, options.Packing, options.NeatPacking).Should().Be((FinetuningType.Lora, true, true));
+        options.Lora.Should().BeEquivalentTo(new LoraOptions { AdapterNameOrPath = "saves/earlier", Rank = 16, Alpha = 64, Dropout = 0.05, Target = ["q_proj", "v_proj"], AdditionalTarget = ["embed_tokens", "lm_head"], UseRsLora = true });
+    }
+
+    [Fact]
+    public void Train_LoraByDefault_TakesEveryLinearAtTwiceItsRank()
+    {
+        var shape = Load("train", "model_name_or_path: m\nfinetuning_type: lora\nlora_target: all\n").Get<GramTrainingOptions>().Lora.Shape();
+
+        (shape.Rank, shape.Alpha, shape.TargetModules.IsAllLinear).Should().Be((8, 16, true));
+    }
+
+    [Fact]
+    public void Export_LlamaFactorysMergeYaml_IsAccepted()
+    {
+        var settings = Load("export", """
+            model_name_or_path: models/qwen3
+            adapter_name_or_path: saves/lora
+            template: qwen3
+            trust_remote_code: true
+            export_dir: merged
+            export_size: 5
+            export_device: cpu
+            export_legacy_format: false
+            """);
+
+        settings.Get<ExportOptions>().Should().BeEquivalentTo(new ExportOptions { ModelNameOrPath = "models/qwen3", AdapterNameOrPath = "saves/lora", ExportDir = "merged" });
+        settings.Notes.Should().HaveCount(4);
     }
 
     [Fact]

@@ -1,5 +1,3 @@
-using System.Text.Json;
-using System.Text.Json.Nodes;
 using Gram.Models;
 using Gram.Models.Checkpoints;
 using Gram.Pipes.Events;
@@ -12,17 +10,8 @@ using TorchSharp;
 namespace Gram.Reward.Tests.Training;
 
 /// <summary>Whole runs of a tiny model.</summary>
-public sealed class GramTrainerTests : IDisposable
+public sealed class GramTrainerTests : TrainerTests
 {
-    private readonly TemporaryDirectory directory = new();
-    private readonly EventBroker<StepLogged> steps = new();
-    private readonly EventBroker<Notice> notices = new();
-    private readonly List<StepLogged> logged = [];
-
-    public GramTrainerTests() => steps.Subscribe(logged.Add);
-
-    public void Dispose() => directory.Dispose();
-
     [Fact]
     public async Task Stage2_SeparablePreferences_AreLearnedForPairsItHasNotSeen()
     {
@@ -363,40 +352,5 @@ public sealed class GramTrainerTests : IDisposable
 
         await FluentActions.Awaiting(() => Run(options with { ResumeFromCheckpoint = "true", MaxSamples = 10 }))
             .Should().ThrowAsync<GramException>().WithMessage("*checkpoint-2*examples 24*10*");
-    }
-
-    private Task<GramTrainingResult> Run(GramTrainingOptions options, torch.ScalarType? dtype = null, CancellationToken cancellationToken = default) =>
-        new GramTrainer(options, steps, notices, dtype: dtype).RunAsync(cancellationToken);
-
-    private double[] Losses() => [.. logged.Where(step => step.Metrics.ContainsKey("loss")).Select(step => step.Metrics["loss"])];
-
-    /// <summary>24 pairs in steps of 8: 3 steps an epoch.</summary>
-    private GramTrainingOptions Stage2(string run) => new()
-    {
-        ModelNameOrPath = Directory.Exists(directory.File("model")) ? directory.File("model") : TinyCheckpoint.Create(directory.File("model")),
-        OutputDir = directory.File(run),
-        Dataset = [Pairs("pairs", 24)],
-        DatasetDir = directory.Path,
-        Template = "none",
-        GramLoss = true,
-        GramPrompt = "{question}\nA:{answer_a}\nB:{answer_b}\n>",
-        PerDeviceTrainBatchSize = 4,
-        GradientAccumulationSteps = 2,
-        NumTrainEpochs = 1,
-        LoggingSteps = 1,
-        LearningRate = 1e-3,
-    };
-
-    /// <summary>A file of pairs whose preferred answer says "good".</summary>
-    private string Pairs(string name, int count, int first = 0)
-    {
-        var path = directory.File($"{name}.json");
-        File.WriteAllText(path, JsonSerializer.Serialize(Enumerable.Range(first, count).Select(i => new JsonObject
-        {
-            ["prompt"] = $"item {i}?",
-            ["chosen"] = $"{i} is good",
-            ["rejected"] = $"{i} is bad",
-        })));
-        return path;
     }
 }

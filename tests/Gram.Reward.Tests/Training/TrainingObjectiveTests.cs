@@ -1,7 +1,9 @@
+using Gram.Models;
 using Gram.Models.Checkpoints;
 using Gram.Models.Transformer;
 using Gram.Reward.Encoding;
 using Gram.Reward.Training;
+using Gram.Training.Batches;
 using TorchSharp;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
@@ -99,6 +101,45 @@ public sealed class TrainingObjectiveTests : IDisposable
             foreach (var parameter in model.Parameters.Values) parameter.grad = null;
             foreach (var micro in rows.Chunk(size)) objective.Backward(model, micro, 1.0 / rows.Sum(objective.Weight));
             return model.Parameters.ToDictionary(parameter => parameter.Key, parameter => parameter.Value.grad!.clone());
+        }
+    }
+
+    public static IEnumerable<object[]> Packings =>
+        from labels in (bool[])[false, true]
+        from seed in Enumerable.Range(1, 10)
+        select new object[] { labels, (ulong)seed };
+
+    [Theory, MemberData(nameof(Packings))]
+    public void Backward_PackedRows_GivesTheLossAndGradientsOfPlainOnes(bool labels, ulong seed)
+    {
+        var random = new RandomSource(seed);
+        TrainingExample[] examples = [.. Enumerable.Range(0, 2 + random.Next(6)).Select(_ => Example())];
+        TrainingExample[][] packed = [.. GreedyKnapsack.Pack([.. examples.Select(example => example.Ids.Length)], 40).Select(row => Array.ConvertAll(row, index => examples[index]))];
+        TrainingObjective objective = labels ? new LabelObjective([3, 4], 0.1) : new NextTokenObjective();
+        var (loss, gradients) = Backward(() => objective.Backward(model, examples, 0.5));
+
+        var (packedLoss, packedGradients) = Backward(() => objective.Backward(model, packed, 0.5));
+
+        packedLoss.Should().BeApproximately(loss, 1e-5 * Math.Abs(loss));
+        packedGradients.Keys.Should().BeEquivalentTo(gradients.Keys);
+        foreach (var (name, gradient) in gradients)
+        {
+            (packedGradients[name] - gradient).abs().max().ToDouble().Should().BeLessThan(1e-5 * (1e-3 + gradient.abs().max().ToDouble()), name);
+        }
+
+        TrainingExample Example()
+        {
+            var length = 2 + random.Next(18);
+            var trained = 1 + random.Next(length - 1);
+            // The first token, trained or not, is predicted by nothing: not by the example before it either.
+            (int, int)[] ranges = labels || random.Next(2) == 0 ? [(trained, length)] : [(0, 1), (trained, length)];
+            return new([.. Enumerable.Range(0, length).Select(_ => random.Next(32))], ranges, random.Next(2));
+        }
+
+        (double Loss, Dictionary<string, Tensor> Gradients) Backward(Func<Tensor> backward)
+        {
+            foreach (var parameter in model.Parameters.Values) parameter.grad = null;
+            return (backward().ToDouble(), model.Parameters.Where(parameter => parameter.Value.grad is not null).ToDictionary(parameter => parameter.Key, parameter => parameter.Value.grad!.clone()));
         }
     }
 
