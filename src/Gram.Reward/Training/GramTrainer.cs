@@ -78,6 +78,7 @@ public sealed class GramTrainer(GramTrainingOptions options, IPublisher<StepLogg
             Epsilon = options.AdamEpsilon,
             WeightDecay = options.WeightDecay,
             MaxGradNorm = options.MaxGradNorm,
+            HasEightBitMoments = AdamWOptions.IsEightBit(options.Optim),
         }, masters.Parameters);
         if (resume is not null) optimiser.Load(resume);
         model.WeightsChanged();
