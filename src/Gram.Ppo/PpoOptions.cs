@@ -242,6 +242,11 @@ public sealed record PpoOptions : IValidatableObject
     [ConfigurationKeyName("warmup_steps"), Description("optimiser steps of warm-up; above 0 it wins over warmup_ratio"), Range(0, int.MaxValue)]
     public int WarmupSteps { get; init; }
 
+    /// <summary>What steps the weights.</summary>
+    [ConfigurationKeyName("optim"), Description(AdamWOptions.OptimDescription)]
+    [AllowedValues(AdamWOptions.Torch, AdamWOptions.Fused, AdamWOptions.EightBit, AdamWOptions.EightBitToo)]
+    public string Optim { get; init; } = AdamWOptions.Torch;
+
     /// <summary>AdamW's decay of the first moment.</summary>
     [ConfigurationKeyName("adam_beta1"), Description("AdamW's decay of the first moment"), Range(0.0, 1.0, MaximumIsExclusive = true)]
     public double AdamBeta1 { get; init; } = 0.9;
@@ -290,10 +295,24 @@ public sealed record PpoOptions : IValidatableObject
     [ConfigurationKeyName("save_total_limit"), Description("checkpoints kept (default: all)"), Range(1, int.MaxValue)]
     public int? SaveTotalLimit { get; init; }
 
+    /// <summary>Whether the run goes on while a checkpoint is written, from a copy of what it holds.</summary>
+    [ConfigurationKeyName("background_save"), Description("the run goes on while a checkpoint is written, from a copy in memory; false: it waits, without the copy")]
+    public bool BackgroundSave { get; init; } = true;
+
+    /// <summary>Whether a run that does not fit into memory is refused.</summary>
+    [ConfigurationKeyName("memory_check"), Description("refuses a run that would take more memory than is free, before its first step")]
+    public bool MemoryCheck { get; init; } = true;
+
     /// <summary>Largest file of saved weights.</summary>
     [ConfigurationKeyName("max_shard_size"), Description("largest file of saved weights: bytes, or for instance 5GB or 200MB; larger models are saved in shards")]
     [RegularExpression(Shards.SizePattern, ErrorMessage = "max_shard_size must be a size such as 5GB, 200MB or a number of bytes")]
     public string MaxShardSize { get; init; } = Shards.DefaultSize;
+
+    /// <summary>Whether a value model has weights of its own.</summary>
+    public bool HasValueWeights => Advantage == Advantage.Gae && ValueModel == ValueModelKind.Separate;
+
+    /// <summary>Whether moments are 8 bits a number.</summary>
+    public bool HasEightBitMoments => AdamWOptions.IsEightBit(Optim);
 
     /// <summary>Responses of one rollout.</summary>
     public int RolloutSize => PerDeviceTrainBatchSize * GradientAccumulationSteps * PpoBufferSize;

@@ -5,6 +5,8 @@ using Gram.Ppo.Events;
 using Gram.Ppo.Runs;
 using Gram.Reward.Data;
 using Gram.Reward.Judging;
+using Gram.Training.Memory;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Gram.Ppo;
@@ -39,6 +41,12 @@ public sealed class PpoRun(
     /// <summary>What is computed in. Optimised weights and moments are float32 always.</summary>
     public ScalarType DType { get; init; } = ScalarType.Float32;
 
+    /// <summary>What the judge takes in memory, in bytes: part of the run's estimate.</summary>
+    public long JudgeBytes { get; init; }
+
+    /// <summary>Memory that run and judge may take, in bytes: what the machine has free, unless given; null, and on a GPU, whose free memory is not known: not checked.</summary>
+    public long? FreeBytes { get; init; } = FreeMemory.Bytes();
+
     /// <summary>Runs to the end. Cancelled, it finishes an update under way, writes a checkpoint and throws OperationCanceledException.</summary>
     /// <exception cref="GramException">Settings, model or prompts are wrong.</exception>
     /// <exception cref="Gram.Training.Runs.RunStoppedException">A guard stopped the run.</exception>
@@ -47,7 +55,7 @@ public sealed class PpoRun(
         Validate();
         return DeviceThread.RunAsync(async () =>
         {
-            using var session = new PpoSession(options, judge, JudgeConfig, prompts, evalPrompts, events, gold, Device, DType, ConfigYaml);
+            using var session = new PpoSession(options, judge, JudgeConfig, prompts, evalPrompts, events, gold, Device, DType, ConfigYaml, JudgeBytes, Device.type == DeviceType.CUDA ? null : FreeBytes);
             return await session.RunAsync(cancellationToken);
         });
     }

@@ -20,6 +20,7 @@ public sealed class ValueModelTests
         values.ShouldBeNear(zeros(2, 3), 0);
     }
 
+    /// <summary>Fails where a value head is saved but not loaded.</summary>
     [Fact]
     public void Load_OfASavedModel_BringsBackItsHead()
     {

@@ -18,6 +18,10 @@ public sealed record BenchFigure(
     /// <summary>For judging by GRAM's own prompt, the published script's way in the same run.</summary>
     [JsonPropertyName("published"), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public PublishedFigure? Published { get; init; }
+
+    /// <summary>For a figure of several stages, each with its time and floor.</summary>
+    [JsonPropertyName("stages"), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<BenchStage>? Stages { get; init; }
 }
 
 /// <summary>What <c>bench --json</c> prints.</summary>

@@ -22,7 +22,8 @@ internal sealed record JudgeTexts(string Name, int[] QuestionWords, int[] Answer
     /// <summary>All sets that are measured beside the published way.</summary>
     public static readonly JudgeTexts[] All = [JudgeBench, Hh, Sst2, Answers8];
 
-    private static readonly string[] Words = ["the", "answer", "is", "that", "a", "small", "model", "can", "learn", "to", "write", "and", "people", "read", "what", "it", "says", "in", "every", "city", "on", "time", "with", "care"];
+    /// <summary>What texts are made of.</summary>
+    internal static readonly string[] Words = ["the", "answer", "is", "that", "a", "small", "model", "can", "learn", "to", "write", "and", "people", "read", "what", "it", "says", "in", "every", "city", "on", "time", "with", "care"];
 
     /// <summary>The pairs: those of the one question, or one of each length of question and answers.</summary>
     public AnswerPair[] Pairs()

@@ -6,5 +6,8 @@ internal sealed record Measurement(double Amount, string Unit, double Seconds, F
     /// <summary>For judging, what the published script's way made of the same pairs.</summary>
     public PublishedFigure? Published { get; init; }
 
-    public BenchFigure Against(string name, MachineFloors floors) => new(name, Amount / Seconds, Unit, FloorSeconds(floors) / Seconds) { Published = Published };
+    /// <summary>Its stages, where it has several.</summary>
+    public Func<MachineFloors, IReadOnlyList<BenchStage>>? Stages { get; init; }
+
+    public BenchFigure Against(string name, MachineFloors floors) => new(name, Amount / Seconds, Unit, FloorSeconds(floors) / Seconds) { Published = Published, Stages = Stages?.Invoke(floors) };
 }

@@ -58,7 +58,7 @@ internal sealed class AlignJob(
         PpoResult? result = null;
         await foreach (var judge in judges.ReadAllAsync(cancellationToken))
         {
-            using (judge) result = await task.Run(found, judge, judge.Config, engine, settings, events).RunAsync(cancellationToken);
+            using (judge) result = await task.Run(found, judge, judge.Config, judge.Bytes, engine, settings, events).RunAsync(cancellationToken);
         }
         await training;
         var json = PpoReport.Json(result!);

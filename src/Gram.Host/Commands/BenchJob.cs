@@ -37,6 +37,13 @@ internal sealed class BenchJob(BenchOptions options, Engine engine, ModelFinder 
         return new JobResult((JsonObject)JsonSerializer.SerializeToNode(report)!, Text(report, engine.DTypes));
     }
 
+    private static string Text(BenchStage stage)
+    {
+        var terms = string.Join(", ", stage.Terms.Select(term => string.Create(CultureInfo.InvariantCulture, $"{term.Name} {term.FloorSeconds:0.00} s")));
+        var floor = stage.Terms.Count == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $"{stage.Share,9:0.0%} of its floor: {terms}");
+        return string.Create(CultureInfo.InvariantCulture, $"  {stage.Name,-18} {stage.Seconds,12:0.00} s{floor}");
+    }
+
     private static string Text(BenchReport report, DTypeChoice choice)
     {
         var text = new StringBuilder();
@@ -48,6 +55,7 @@ internal sealed class BenchJob(BenchOptions options, Engine engine, ModelFinder 
             text.AppendLine(CultureInfo.InvariantCulture, $"{figure.Name,-20} {figure.Value,12:0.0} {figure.Unit,-10} {figure.Share,6:0.0%} of its floor");
             if (figure.Published is { } published)
                 text.AppendLine(CultureInfo.InvariantCulture, $"{"",-20} {published.Ratio,12:0.00} × the published script's way ({published.Value:0.0} {figure.Unit}): {published.TokensHere} tokens computed instead of {published.Tokens}, scores equal within {published.ScoreGap:0.0e-0}");
+            foreach (var stage in figure.Stages ?? []) text.AppendLine(Text(stage));
         }
         return text.ToString();
     }

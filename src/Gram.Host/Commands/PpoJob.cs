@@ -17,7 +17,7 @@ internal sealed class PpoJob(PpoOptions options, RationaleKeys rationale, Settin
         var found = await models.FindAsync(options, cancellationToken);
         using var judge = GramJudge.Load(await models.JudgeAsync(judgePath, options.RewardModelAdapters, cancellationToken), engine.TrainingDType, engine.Device, quantize: options.RewardModelQuantizationBit is not null);
         var reasoning = rationale.Over(judge, (ulong)options.Seed);
-        var run = task.Run(found, reasoning ?? (IPairJudge)judge, reasoning?.Config ?? judge.Config, engine, settings, events);
+        var run = task.Run(found, reasoning ?? (IPairJudge)judge, reasoning?.Config ?? judge.Config, judge.Bytes, engine, settings, events);
         var result = await run.RunAsync(cancellationToken);
         return new JobResult(PpoReport.Json(result), PpoReport.Text(result));
     }

@@ -45,11 +45,13 @@ internal sealed record PromptTask(IReadOnlyList<Prompt> Train, IReadOnlyList<Pro
     }
 
     /// <summary>A PPO run on this task; the options name directories.</summary>
-    public PpoRun Run(PpoOptions options, IPairJudge judge, GramConfig judgeConfig, Engine engine, Settings settings, PpoEvents events) =>
+    public PpoRun Run(PpoOptions options, IPairJudge judge, GramConfig judgeConfig, long judgeBytes, Engine engine, Settings settings, PpoEvents events) =>
         new(options, judge, Train, Eval, events, Gold)
         {
             ConfigYaml = settings.ToYaml(),
             JudgeConfig = judgeConfig,
+            JudgeBytes = judgeBytes,
+            FreeBytes = engine.FreeBytes,
             Device = engine.Device,
             DType = engine.NamedDType ?? (settings.Get<RunOptions>().Bf16 ? ScalarType.BFloat16 : engine.TrainingDType),
         };

@@ -52,7 +52,6 @@ internal static class LlamaFactoryKeys
         ["fp16"] = ["false"],
         ["pure_bf16"] = ["false"],
         ["streaming"] = ["false"],
-        ["optim"] = ["adamw_torch", "adamw_torch_fused"],
         ["neftune_noise_alpha"] = ["0"],
         ["group_by_length"] = ["false"],
         ["reward_model_type"] = ["full"],

@@ -2,6 +2,7 @@ using Gram.Host.Configuration;
 using Gram.Models;
 using Gram.Models.Native;
 using Gram.Models.Speed;
+using Gram.Training.Memory;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -19,11 +20,15 @@ internal sealed class Engine
         Info = Libtorch.Load();
         if (options.Threads > 0) Libtorch.SetThreads(options.Threads);
         Device = Choose(options.Device);
+        FreeBytes = Device.type == DeviceType.CUDA ? null : FreeMemory.Bytes();
         dtypes = new(() => DTypeChoice.On(Device));
     }
 
     /// <summary>What was loaded.</summary>
     public LibtorchInfo Info { get; }
+
+    /// <summary>Memory that was free before anything was loaded, in bytes; null on a GPU, whose free memory is not known.</summary>
+    public long? FreeBytes { get; }
 
     /// <summary>The device that the run computes on.</summary>
     public Device Device { get; }

@@ -37,6 +37,8 @@ internal sealed class PpoSession : IDisposable
     private readonly RunState state;
     private readonly RunDirectory directory;
     private readonly SampleFile samples;
+    private readonly BackgroundCheckpoints checkpoints;
+    private readonly PpoMemory memory;
     private readonly string? checkpoint;
     private readonly int padToken, totalSteps, doneSteps;
     private readonly Stopwatch clock = Stopwatch.StartNew();
@@ -44,7 +46,7 @@ internal sealed class PpoSession : IDisposable
 
     public PpoSession(
         PpoOptions options, IPairJudge judge, GramConfig judgeConfig, IReadOnlyList<Prompt> trainPrompts, IReadOnlyList<Prompt> heldOutPrompts,
-        PpoEvents events, IGoldMeasure? gold, Device device, ScalarType dtype, string? configYaml)
+        PpoEvents events, IGoldMeasure? gold, Device device, ScalarType dtype, string? configYaml, long judgeBytes, long? freeBytes)
     {
         (this.options, this.events) = (options, events);
         tokenizer = Tokenizer.Load(options.ModelNameOrPath);
@@ -53,6 +55,12 @@ internal sealed class PpoSession : IDisposable
             tokenizer, PromptRenderer.TemplateOf(options.Template, tokenizer), options.EnableThinking, judgeConfig.TurnFormat, config.MaxPositionEmbeddings - options.MaxNewTokens);
         (prompts, evalPrompts) = (renderer.Render(trainPrompts, "training"), renderer.Render(heldOutPrompts, "held-out"));
         JudgingStage.CheckReferences(options.Reference, prompts);
+        var longest = prompts.Concat(evalPrompts).Max(prompt => prompt.Tokens.Length);
+        memory = PpoMemory.Of(options, longest, evalPrompts.Count, judgeBytes, dtype, device);
+        if (options.MemoryCheck && freeBytes is { } free && PpoMemory.Problem(options, next => PpoMemory.Of(next, longest, evalPrompts.Count, judgeBytes, dtype, device), free) is { } problem)
+        {
+            throw new GramException($"{options.ModelNameOrPath}: {problem}");
+        }
         models = new RunModels(options, dtype, device);
         try
         {
@@ -83,6 +91,7 @@ internal sealed class PpoSession : IDisposable
             }
             directory = RunDirectory.Open(options.OutputDir, checkpoint, options.OverwriteOutputDir || (options.Resumes && checkpoint is null), options.ModelNameOrPath);
             samples = directory.Guard(() => new SampleFile(directory.Path, directory.KeptStep));
+            checkpoints = new BackgroundCheckpoints(directory, events.Notices);
             if (configYaml is not null) directory.WriteConfig(configYaml);
         }
         catch
@@ -115,11 +124,13 @@ internal sealed class PpoSession : IDisposable
         catch (OperationCanceledException)
         {
             // Nothing was learnt since the last whole step: its state, taken before this step's draws, is where the run goes on.
-            Save(step, before);
+            checkpoints.Finish();
+            if (!Directory.Exists(directory.CheckpointOf(step))) Save(step, before);
             throw;
         }
         catch (RunStoppedException stopped) when (stopped.InnerException is null) // a full disk's says it all
         {
+            checkpoints.Finish();
             throw new RunStoppedException($"stopped at step {step + 1}: {stopped.Message}; {RunDirectory.LastGoodCheckpoint(directory.Path)}", stopped);
         }
         if (last is null && evalPrompts.Count > 0)
@@ -128,6 +139,7 @@ internal sealed class PpoSession : IDisposable
             last = await evaluation.EvaluateAsync(cancellationToken);
         }
         Started(totalSteps, "save");
+        checkpoints.Finish();
         directory.SaveFinal(totalSteps, state.Save(), SaveFinalModel);
         return Result(last);
 
@@ -142,13 +154,15 @@ internal sealed class PpoSession : IDisposable
             }
             Report(update, loop.Seconds, last, current);
             (step, before) = (current, state.Save());
-            if (IsEvery(options.SaveSteps, current)) Save(current, before);
+            checkpoints.Look();
+            if (IsEvery(options.SaveSteps, current)) SaveBeside(current, before);
         }
     }
 
     public void Dispose()
     {
-        samples?.Dispose(); // the constructor, too, disposes what it has made
+        checkpoints?.Finish(); // the constructor, too, disposes what it has made
+        samples?.Dispose();
         directory?.Dispose();
         models.Dispose();
     }
@@ -167,6 +181,7 @@ internal sealed class PpoSession : IDisposable
     {
         if (options.Resumes) Say(checkpoint is null ? $"nothing to resume in {directory.Path}: from the beginning" : $"resumed from {checkpoint}, after step {doneSteps}");
         if (learner.FirstStepIsIdle) Say($"warm-up of {learner.WarmupSteps} optimiser steps: the first runs at rate 0, as in transformers");
+        Say($"memory: {memory.Text()}");
     }
 
     private void Report(Update update, IReadOnlyDictionary<string, double> seconds, Evaluation? evaluated, int step)
@@ -208,6 +223,20 @@ internal sealed class PpoSession : IDisposable
             models.SavePolicy(path, tokenizer);
             models.SaveOptimizers(path);
         }, options.SaveTotalLimit);
+    }
+
+    /// <summary>Saves while the run goes on, or, where there is no copy, as <see cref="Save"/> does.</summary>
+    private void SaveBeside(int step, JsonObject snapshot)
+    {
+        if (!options.BackgroundSave)
+        {
+            Save(step, snapshot);
+            return;
+        }
+        Started(step, "save");
+        checkpoints.Finish(); // before there is a second copy
+        var copy = models.Snapshot(tokenizer);
+        checkpoints.Begin(step, snapshot, copy, copy.Save, options.SaveTotalLimit);
     }
 
     private void SaveFinalModel(string path)

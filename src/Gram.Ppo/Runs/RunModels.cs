@@ -9,7 +9,7 @@ namespace Gram.Ppo.Runs;
 /// <summary>The models of a run: policy, frozen reference, value model, and the optimisers with their float32 weights.</summary>
 internal sealed class RunModels : IDisposable
 {
-    private const string PolicyOptimizer = "optimizer", ValueOptimizer = "value_optimizer";
+    internal const string PolicyOptimizer = "optimizer", ValueOptimizer = "value_optimizer";
 
     private readonly CausalLM? masters, valueMasters; // float32 weights of models that compute in another dtype
     private readonly string maxShardSize;
@@ -58,6 +58,9 @@ internal sealed class RunModels : IDisposable
         if (Value is { } value) AtomicFile.WriteDirectory(directory, target => value.Model.Save(target, value.Optimizer.Masters, maxShardSize));
     }
 
+    /// <summary>Copies all that a checkpoint holds, so that it can be written while the run goes on.</summary>
+    public ModelSnapshot Snapshot(Tokenizer tokenizer) => new(Policy, tokenizer, Optimizer.Snapshot(), Value?.Optimizer.Snapshot(), maxShardSize);
+
     /// <summary>Writes float32 weights and moments of policy and value model, the value head among them.</summary>
     public void SaveOptimizers(string directory)
     {
@@ -99,5 +102,6 @@ internal sealed class RunModels : IDisposable
         Epsilon = options.AdamEpsilon,
         WeightDecay = options.WeightDecay,
         MaxGradNorm = options.MaxGradNorm,
+        HasEightBitMoments = options.HasEightBitMoments,
     };
 }

@@ -22,6 +22,7 @@ public sealed class GramJudge : IPairJudge, IDisposable
     private readonly int[] labelIds;
     private readonly PrefixScorer scorer;
     private readonly bool ownsModel;
+    private readonly int batchTokens;
     private readonly SemaphoreSlim turn = new(1, 1);
     private long pairsJudged, pairsShortened;
 
@@ -60,7 +61,7 @@ public sealed class GramJudge : IPairJudge, IDisposable
 
     private GramJudge(CausalLM model, Tokenizer tokenizer, GramConfig config, int batchTokens, bool ownsModel)
     {
-        (this.model, this.tokenizer, this.config, this.ownsModel) = (model, tokenizer, config, ownsModel);
+        (this.model, this.tokenizer, this.config, this.batchTokens, this.ownsModel) = (model, tokenizer, config, batchTokens, ownsModel);
         prompt = new(config);
         template = ChatTemplate.Resolve(config.Template, tokenizer);
         labelIds = JudgeLabels.Ids(tokenizer, config.Labels);
@@ -73,6 +74,8 @@ public sealed class GramJudge : IPairJudge, IDisposable
     public long Pairs => Volatile.Read(ref pairsJudged);
     /// <summary>Pairs whose answers had to be shortened to fit the context.</summary>
     public long Shortened => Volatile.Read(ref pairsShortened);
+    /// <summary>What it takes in memory: weights, and the keys and values of its largest batch.</summary>
+    public long Bytes => model.Weights.Values.Sum(weight => weight.numel() * weight.element_size()) + (2L * model.Config.NumHiddenLayers * model.Config.NumKeyValueHeads * model.Config.HeadDim * batchTokens * (model.DType == ScalarType.Float32 ? 4 : 2));
     /// <summary>Tokens that ran through the model to score prompts, padding included.</summary>
     public long Tokens => scorer.Tokens;
 

@@ -80,6 +80,7 @@ public sealed class GramTrainer(GramTrainingOptions options, IPublisher<StepLogg
             Epsilon = options.AdamEpsilon,
             WeightDecay = options.WeightDecay,
             MaxGradNorm = options.MaxGradNorm,
+            HasEightBitMoments = AdamWOptions.IsEightBit(options.Optim),
         }, trained.Masters);
         if (resume is not null) optimiser.Load(resume);
         model.WeightsChanged();

@@ -186,6 +186,11 @@ public sealed record GramTrainingOptions
     [ConfigurationKeyName("gradient_checkpointing"), Description("computes a block's activations again in the backward instead of keeping them: the same numbers in a fraction of the memory, for about a quarter more time")]
     public bool GradientCheckpointing { get; init; }
 
+    /// <summary>What steps the weights.</summary>
+    [ConfigurationKeyName("optim"), Description(AdamWOptions.OptimDescription)]
+    [AllowedValues(AdamWOptions.Torch, AdamWOptions.Fused, AdamWOptions.EightBit, AdamWOptions.EightBitToo)]
+    public string Optim { get; init; } = AdamWOptions.Torch;
+
     /// <summary>AdamW's first decay.</summary>
     [ConfigurationKeyName("adam_beta1"), Range(0.0, 1.0, MaximumIsExclusive = true), Description("decay of AdamW's first moment")]
     public double AdamBeta1 { get; init; } = 0.9;

@@ -1,6 +1,7 @@
 using Gram.Models;
 using Gram.Training.Adapters;
 using Gram.Training.Memory;
+using Gram.Training.Optimisation;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -10,8 +11,8 @@ namespace Gram.Reward.Training;
 internal static class TrainingMemory
 {
     /// <summary>What the run takes where its longest example fills a micro-batch.</summary>
-    public static MemoryEstimate Of(GramTrainingOptions options, int longest, ScalarType dtype, Device? device) =>
-        MemoryEstimate.Of(options.ModelNameOrPath, dtype, options.PerDeviceTrainBatchSize, longest, options.GradientCheckpointing, fused: device?.type is not DeviceType.CUDA, options.Adapter);
+    public static MemoryEstimate Of(GramTrainingOptions options, int longest, ScalarType dtype, Device? device) => MemoryEstimate.Of(
+        options.ModelNameOrPath, dtype, options.PerDeviceTrainBatchSize, longest, options.GradientCheckpointing, fused: device?.type is not DeviceType.CUDA, AdamWOptions.IsEightBit(options.Optim), options.Adapter);
 
     /// <summary>The estimate in one line.</summary>
     public static string Text(MemoryEstimate memory) =>
@@ -22,30 +23,19 @@ internal static class TrainingMemory
     {
         var memory = Of(options, longest, dtype, device);
         if (memory.Total <= free) return null;
-        var advice = new List<string>();
-        var tried = options;
-        // Cheapest first, each on top of those before it, until it fits: those before lora and cutoff_len do not change the result.
-        if (!tried.GradientCheckpointing) Try(tried with { GradientCheckpointing = true }, "gradient_checkpointing: true");
-        if (tried.PerDeviceTrainBatchSize > 1)
-        {
-            var rows = tried.PerDeviceTrainBatchSize * tried.GradientAccumulationSteps;
-            Try(tried with { PerDeviceTrainBatchSize = 1, GradientAccumulationSteps = rows }, $"per_device_train_batch_size: 1 with gradient_accumulation_steps: {rows}");
-        }
-        if (tried.FinetuningType == FinetuningType.Full && Of(tried with { FinetuningType = FinetuningType.Lora }, longest, dtype, device).Total <= free) Try(tried with { FinetuningType = FinetuningType.Lora }, "finetuning_type: lora");
-        var fits = Of(tried, longest, dtype, device);
-        var half = Of(tried, Math.Max(1, longest / 2), dtype, device);
+        // Those that do not change the result come first.
+        var (tried, total, changes) = MemoryAdvice.Of(options, next => Of(next, longest, dtype, device).Total, free,
+            next => (next with { GradientCheckpointing = true }, "gradient_checkpointing: true"),
+            next => (next with { PerDeviceTrainBatchSize = 1, GradientAccumulationSteps = Rows(next) }, $"per_device_train_batch_size: 1 with gradient_accumulation_steps: {Rows(next)}"),
+            next => (next with { Optim = AdamWOptions.EightBit }, $"optim: {AdamWOptions.EightBit}"),
+            next => (next with { FinetuningType = FinetuningType.Lora }, "finetuning_type: lora"));
+        var half = Of(tried, Math.Max(1, longest / 2), dtype, device).Total;
         return $"the run needs {Text(memory)}, and {MemorySize.Text(free)} are free: " + (
-            fits.Total <= free ? $"set {string.Join(", ", advice)} ({MemorySize.Text(fits.Total)})"
-            : half.Total <= free ? $"set {string.Join(", ", [.. advice, $"cutoff_len: {longest / 2}"])} ({MemorySize.Text(half.Total)})"
+            total <= free ? $"set {string.Join(", ", changes)}"
+            : half <= free ? $"set {string.Join(", ", [.. changes, $"cutoff_len: {longest / 2} ({MemorySize.Text(half)})"])}"
             : $"weights, moments and gradients alone take {MemorySize.Text(memory.Total - memory.Activations)}; train a smaller model, or on a machine with more memory") + "; memory_check: false starts it all the same";
 
-        void Try(GramTrainingOptions next, string text)
-        {
-            var now = Of(tried, longest, dtype, device).Total;
-            if (now <= free || Of(next, longest, dtype, device).Total >= now) return;
-            tried = next;
-            advice.Add(text);
-        }
+        static int Rows(GramTrainingOptions options) => options.PerDeviceTrainBatchSize * options.GradientAccumulationSteps;
     }
 
     /// <summary>Refuses a run that does not fit.</summary>

@@ -9,12 +9,13 @@ namespace Gram.Training.Optimisation;
 
 /// <summary>
 /// Fused AdamW over float32 master weights. Where the parameters themselves are float32 they are the masters, and their
-/// gradients the sums; bf16 parameters are a compute copy, refreshed from the masters after each step.
+/// gradients the sums; bf16 parameters are a compute copy, refreshed from the masters after each step. Moments are float32, or
+/// 8 bits a number.
 /// </summary>
 public sealed class AdamW : IDisposable
 {
     private readonly AdamWOptions options;
-    private readonly Weight[] weights;
+    private readonly OptimisedWeight[] weights;
 
     /// <summary>Owns moments (and masters where needed) for these parameters by name.</summary>
     /// <param name="parameters">Leaves that require gradients, by Hugging Face name.</param>
@@ -25,7 +26,7 @@ public sealed class AdamW : IDisposable
         this.options = options;
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
-        weights = [.. parameters.Select(parameter => new Weight(parameter.Key, parameter.Value, masters?[parameter.Key]))];
+        weights = [.. parameters.Select(parameter => new OptimisedWeight(parameter.Key, parameter.Value, masters?[parameter.Key], options.HasEightBitMoments && EightBitRule.Takes(parameter.Key, parameter.Value.numel())))];
         Masters = weights.ToDictionary(weight => weight.Name, weight => weight.Master);
     }
 
@@ -84,6 +85,9 @@ public sealed class AdamW : IDisposable
     public void Save(string directory, string name = "optimizer") =>
         SafetensorsWriter.Write(PathOf(directory, name), weights.SelectMany(weight => weight.State));
 
+    /// <summary>Copies all that <see cref="Save"/> writes, so that it can be written while the optimiser goes on.</summary>
+    public OptimizerSnapshot Snapshot() => new(weights.SelectMany(weight => weight.State));
+
     /// <summary>Checks that a file holds all that <see cref="Load"/> needs, in this model's shapes.</summary>
     /// <exception cref="GramException">The file is missing or of another model.</exception>
     public void Check(string directory, string name = "optimizer") => Open(directory, name).Dispose();
@@ -117,7 +121,7 @@ public sealed class AdamW : IDisposable
         {
             foreach (var (key, tensor) in weights.SelectMany(weight => weight.State))
             {
-                if (!store.Names.Contains(key)) throw new GramException($"{path}: '{key}' is missing; the checkpoint is of another model or of another kind of run");
+                if (!store.Names.Contains(key)) throw new GramException($"{path}: '{key}' is missing; the checkpoint is of another model, another optim or another kind of run");
                 if (!store.Shape(key).SequenceEqual(tensor.shape)) throw new GramException($"{path}: '{key}' has shape [{string.Join(", ", store.Shape(key))}], the model's is [{string.Join(", ", tensor.shape)}]; the checkpoint is of another model");
             }
             return store;
@@ -129,82 +133,20 @@ public sealed class AdamW : IDisposable
         }
     }
 
-    private static string PathOf(string directory, string name) => Path.Combine(directory, $"{name}.safetensors");
+    internal static string PathOf(string directory, string name) => Path.Combine(directory, $"{name}.safetensors");
 
-    private void Step(double learningRate, double weightDecay, (Weight Weight, Tensor Sum)[] items)
+    private void Step(double learningRate, double weightDecay, (OptimisedWeight Weight, Tensor Sum)[] items)
     {
         foreach (var (weight, _) in items) weight.StepCount.add_(1);
+        var float32 = items.Where(item => item.Weight.Float32 is not null).ToArray();
         Aten.FusedAdamW(
-            [.. items.Select(item => item.Weight.Master)], [.. items.Select(item => item.Sum)],
-            [.. items.Select(item => item.Weight.ExpAvg)], [.. items.Select(item => item.Weight.ExpAvgSq)], [.. items.Select(item => item.Weight.StepCount)],
+            [.. float32.Select(item => item.Weight.Master)], [.. float32.Select(item => item.Sum)],
+            [.. float32.Select(item => item.Weight.Float32!.Value.Mean)], [.. float32.Select(item => item.Weight.Float32!.Value.Square)], [.. float32.Select(item => item.Weight.StepCount)],
             learningRate, options.Beta1, options.Beta2, weightDecay, options.Epsilon);
-    }
-
-    /// <summary>One parameter with its master, moments and gradient sum.</summary>
-    private sealed class Weight : IDisposable
-    {
-        private readonly Tensor parameter;
-        private readonly bool ownsMaster;
-        private Tensor? sum;
-
-        public Weight(string name, Tensor parameter, Tensor? master)
+        foreach (var (weight, sum) in items)
         {
-            Name = name;
-            this.parameter = parameter;
-            ownsMaster = !IsMaster && master is null;
-            Master = IsMaster ? parameter : master ?? parameter.detach().to(ScalarType.Float32).DetachFromDisposeScope();
-            ExpAvg = zeros_like(Master, requires_grad: false).DetachFromDisposeScope();
-            ExpAvgSq = zeros_like(Master, requires_grad: false).DetachFromDisposeScope();
-            StepCount = zeros([], dtype: ScalarType.Float32, device: parameter.device).DetachFromDisposeScope();
-            // transformers' Trainer.get_decay_parameter_names
-            Decays = !name.Contains("bias", StringComparison.Ordinal) && !name.Contains("norm", StringComparison.Ordinal);
-        }
-
-        public string Name { get; }
-        public Tensor Master { get; }
-        public Tensor ExpAvg { get; }
-        public Tensor ExpAvgSq { get; }
-        public Tensor StepCount { get; }
-        public bool Decays { get; }
-
-        /// <summary>The float32 gradient sum, or null where no gradient came.</summary>
-        public Tensor? Sum => IsMaster ? parameter.grad : sum;
-
-        public IEnumerable<KeyValuePair<string, Tensor>> State =>
-        [
-            new($"master.{Name}", Master), new($"exp_avg.{Name}", ExpAvg), new($"exp_avg_sq.{Name}", ExpAvgSq), new($"step.{Name}", StepCount),
-        ];
-
-        private bool IsMaster => parameter.dtype == ScalarType.Float32;
-
-        /// <summary>Autograd itself sums float32 gradients; others would be summed in their own dtype.</summary>
-        public void Accumulate()
-        {
-            if (IsMaster || parameter.grad is not { } grad) return;
-            if (sum is null) sum = grad.to(ScalarType.Float32).DetachFromDisposeScope();
-            else sum.add_(grad);
-            parameter.grad = null;
-        }
-
-        public void Clear()
-        {
-            sum?.Dispose();
-            sum = null;
-            parameter.grad = null;
-        }
-
-        public void Refresh()
-        {
-            if (!IsMaster) parameter.copy_(Master);
-        }
-
-        public void Dispose()
-        {
-            sum?.Dispose();
-            if (ownsMaster) Master.Dispose();
-            ExpAvg.Dispose();
-            ExpAvgSq.Dispose();
-            StepCount.Dispose();
+            if (weight.EightBit is not { } moments) continue;
+            EightBitAdamW.Step(weight.Master, sum, moments.Mean, moments.Square, new AdamWStep(learningRate, options.Beta1, options.Beta2, weightDecay, options.Epsilon, weight.Steps));
         }
     }
 }

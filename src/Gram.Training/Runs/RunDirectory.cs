@@ -15,7 +15,7 @@ public sealed class RunDirectory : IDisposable
     private const string LogFile = "trainer_log.jsonl";
     private const string FinishedKey = "finished";
     private const string CheckpointPrefix = "checkpoint-";
-    private static readonly string[] FinalFiles = ["model*.safetensors", "model.safetensors.index.json", "adapter_model.safetensors", "adapter_config.json", "config.json", "generation_config.json", "gram_config.json", "README.md", "training_*.png"];
+    private static readonly string[] FinalFiles = ["model*.safetensors", "model.safetensors.index.json", "adapter_model.safetensors", "adapter_config.json", "config.json", "generation_config.json", "gram_config.json", "README.md", "training_*.png", "report.html"];
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
 
     private readonly List<string> history;
@@ -57,7 +57,7 @@ public sealed class RunDirectory : IDisposable
             Directory.CreateDirectory(path);
             if (!goesOn && HoldsRun(path)) DeleteFinalModel(path);
             foreach (var (_, later) in Checkpoints(path).Where(item => item.Step > keptStep)) DeleteCheckpoint(later);
-            foreach (var unfinished in Directory.GetDirectories(path, CheckpointPrefix + "*.tmp")) Directory.Delete(unfinished, recursive: true);
+            DeleteUnfinished(path);
             File.Delete(System.IO.Path.Combine(path, StateFile));
             if (!goesOn)
             {
@@ -96,18 +96,24 @@ public sealed class RunDirectory : IDisposable
     /// caller's state), then deletes the oldest beyond the limit, but neither the newest nor the one that is kept.
     /// </summary>
     /// <exception cref="RunStoppedException">The disk is full; the last good checkpoint is named.</exception>
-    public void SaveCheckpoint(int step, JsonObject state, Action<string> fill, int? saveTotalLimit = null, int? keptStep = null) => Guard(() =>
+    public void SaveCheckpoint(int step, JsonObject state, Action<string> fill, int? saveTotalLimit = null, int? keptStep = null) => PrepareCheckpoint(step, state, fill, saveTotalLimit, keptStep)();
+
+    /// <summary>What <see cref="SaveCheckpoint"/> does, with the log as it is now, to be done on another thread.</summary>
+    internal Action PrepareCheckpoint(int step, JsonObject state, Action<string> fill, int? saveTotalLimit = null, int? keptStep = null)
     {
         var text = State(step, state);
-        AtomicFile.WriteDirectory(CheckpointOf(step), directory =>
+        return () => Guard(() =>
         {
-            fill(directory);
-            AtomicFile.WriteText(System.IO.Path.Combine(directory, StateFile), text);
+            AtomicFile.WriteDirectory(CheckpointOf(step), directory =>
+            {
+                fill(directory);
+                AtomicFile.WriteText(System.IO.Path.Combine(directory, StateFile), text);
+            });
+            AtomicFile.WriteText(System.IO.Path.Combine(Path, StateFile), text);
+            var checkpoints = Checkpoints(Path);
+            foreach (var (_, oldest) in checkpoints.SkipLast(1).Where(item => item.Step != keptStep).Take(checkpoints.Count - (saveTotalLimit ?? checkpoints.Count))) DeleteCheckpoint(oldest);
         });
-        AtomicFile.WriteText(System.IO.Path.Combine(Path, StateFile), text);
-        var checkpoints = Checkpoints(Path);
-        foreach (var (_, oldest) in checkpoints.SkipLast(1).Where(item => item.Step != keptStep).Take(checkpoints.Count - (saveTotalLimit ?? checkpoints.Count))) DeleteCheckpoint(oldest);
-    });
+    }
 
     /// <summary>The checkpoint that was written after a step.</summary>
     public string CheckpointOf(int step) => System.IO.Path.Combine(Path, $"{CheckpointPrefix}{step}");
@@ -195,6 +201,16 @@ public sealed class RunDirectory : IDisposable
         foreach (var file in FinalFiles.SelectMany(pattern => Directory.GetFiles(path, pattern))) File.Delete(file);
         var value = System.IO.Path.Combine(path, ValueModelFolder);
         if (Directory.Exists(value)) Directory.Delete(value, recursive: true);
+    }
+
+    /// <summary>What a killed process was writing, under AtomicFile's names: NAME.PROCESS.tmp.</summary>
+    private static void DeleteUnfinished(string path)
+    {
+        foreach (var entry in Directory.GetFileSystemEntries(path, "*.tmp").Where(entry => System.IO.Path.GetFileName(entry).Split('.') is [.., var process, _] && process.All(char.IsAsciiDigit)))
+        {
+            if (Directory.Exists(entry)) Directory.Delete(entry, recursive: true);
+            else File.Delete(entry);
+        }
     }
 
     /// <summary>The state goes first: what is half deleted is no checkpoint.</summary>

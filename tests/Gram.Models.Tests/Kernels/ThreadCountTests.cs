@@ -22,6 +22,23 @@ public sealed class ThreadCountTests : IDisposable
         scope.Dispose();
     }
 
+    [Fact]
+    public void EightBitAdamW_MoreThreads_GivesTheSameBits()
+    {
+        manual_seed(3);
+        var (start, gradient) = (randn(100_000), randn(100_000));
+        using var noGrad = no_grad();
+
+        Same(() =>
+        {
+            var weight = start.clone();
+            using var mean = EightBitMoment.Zeros(weight.numel(), DynamicMap.WithSign, CPU);
+            using var square = EightBitMoment.Zeros(weight.numel(), DynamicMap.Positive, CPU);
+            for (var step = 1; step <= 2; step++) EightBitAdamW.Step(weight, gradient, mean, square, new AdamWStep(0.1, 0.9, 0.95, 0, 1e-8, step));
+            return [.. weight.data<float>(), .. mean.Codes.data<byte>().Select(code => (float)code)];
+        });
+    }
+
     [Theory]
     [InlineData("llama", ScalarType.Float32)]
     [InlineData("qwen2", ScalarType.BFloat16)]

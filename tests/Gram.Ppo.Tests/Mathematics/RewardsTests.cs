@@ -40,6 +40,7 @@ public sealed class RewardsTests : IDisposable
         normaliser.Scale.Should().BeApproximately(0.25, 1e-12); // √((0.09 + 0.16)/4), ties' zeros included
     }
 
+    /// <summary>Fails where the score is placed one slot after the last token, as in TRL 0.24, or on the last column.</summary>
     [Fact]
     public void TokenRewards_ScoreStandsOnTheLastToken_NotAfterIt()
     {

@@ -10,6 +10,7 @@ public sealed class LearnerStageTests
 {
     private static readonly PpoOptions Constant = StageWorld.Options with { LrSchedulerType = LrSchedulerType.Constant, WarmupRatio = 0 };
 
+    /// <summary>Fails where the update's log-probs ignore the temperature, or are of another forward than the old ones.</summary>
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
@@ -29,6 +30,7 @@ public sealed class LearnerStageTests
         update.Statistics.ValueClipFraction.Should().Be(0);
     }
 
+    /// <summary>Fails where a micro-batch's loss is divided by its own tokens or rows, so that token means depend on the accumulation.</summary>
     [Fact]
     public void Learn_AnyMicroBatchSize_GivesTheSameLossAndGradient()
     {

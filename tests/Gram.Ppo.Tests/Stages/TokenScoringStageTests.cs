@@ -16,6 +16,7 @@ public sealed class TokenScoringStageTests : IDisposable
         scope.Dispose();
     }
 
+    /// <summary>Fails where padding is told by its id: the end token is the padding here, and would be masked.</summary>
     [Fact]
     public void Score_EndTokenThatIsAlsoThePadding_IsScored()
     {
@@ -25,6 +26,7 @@ public sealed class TokenScoringStageTests : IDisposable
         scored.OldLogProbs[0, 1].Value().Should().BeLessThan(0, "the end token of the first response has a log-prob");
     }
 
+    /// <summary>Fails where padding shifts positions, or where a predicting position is counted from the end of the batch.</summary>
     [Fact]
     public void Score_OneRowAloneOrAmongOthers_IsTheSame()
     {
@@ -64,6 +66,7 @@ public sealed class TokenScoringStageTests : IDisposable
         Kl.K1(scored.OldLogProbs, scored.RefLogProbs).ShouldBeNear(zeros_like(scored.OldLogProbs), 0);
     }
 
+    /// <summary>Fails where log-probs ignore the temperature that sampled.</summary>
     [Fact]
     public void Score_Temperature_IsTheDistributionThatSampled()
     {

@@ -36,6 +36,18 @@ public sealed class MemoryEstimateTests : IDisposable
     }
 
     [Fact]
+    public void Of_EightBitMoments_TakesTwoBytesAndTwoScalesABlock()
+    {
+        // With 64 wide: the three products of 128 × 64 of each of 2 blocks, and q and o of 64 × 64, have 4096 numbers or more.
+        const long large = 2 * ((3 * 128 * 64) + (2 * 64 * 64));
+        var model = TinyCheckpoint.Create(directory.File("model"), hiddenSize: 64);
+
+        var (whole, eightBit) = (MemoryEstimate.Of(model, ScalarType.Float32, 1, 1, false), MemoryEstimate.Of(model, ScalarType.Float32, 1, 1, false, eightBit: true));
+
+        (whole.Moments - eightBit.Moments).Should().Be((8 * large) - (2 * large) - (2 * 4 * large / 256));
+    }
+
+    [Fact]
     public void Of_Activations_GrowWithTokensAndShrinkWithCheckpointing()
     {
         var model = TinyCheckpoint.Create(directory.File("model"), layers: 16);

@@ -158,20 +158,23 @@ public sealed class AdamWTests : IDisposable
     }
 
     [Theory]
-    [InlineData(ScalarType.Float32)]
-    [InlineData(ScalarType.BFloat16)]
-    public void Load_AfterSave_ContinuesBitForBit(ScalarType dtype)
+    [InlineData(ScalarType.Float32, false)]
+    [InlineData(ScalarType.BFloat16, false)]
+    [InlineData(ScalarType.Float32, true)]
+    [InlineData(ScalarType.BFloat16, true)]
+    public void Load_AfterSave_ContinuesBitForBit(ScalarType dtype, bool eightBit)
     {
         using var directory = new TemporaryDirectory();
-        float[] start = [0.3f, -1.7f, 12.5f];
+        var options = new AdamWOptions { WeightDecay = 0.01, HasEightBitMoments = eightBit };
+        float[] start = [.. Enumerable.Range(0, 5000).Select(i => (float)Math.Sin(i))];
         var whole = tensor(start).to(dtype).requires_grad_();
         var resumed = tensor(start).to(dtype).requires_grad_();
-        using var optimiser = Optimiser(new AdamWOptions { WeightDecay = 0.01 }, ("w", whole));
+        using var optimiser = Optimiser(options, ("w", whole));
         Steps(optimiser, whole, 3);
         optimiser.Save(directory.Path);
         Steps(optimiser, whole, 4);
 
-        using var second = Optimiser(new AdamWOptions { WeightDecay = 0.01 }, ("w", resumed));
+        using var second = Optimiser(options, ("w", resumed));
         second.Load(directory.Path);
         Steps(second, resumed, 4);
 
@@ -189,6 +192,52 @@ public sealed class AdamWTests : IDisposable
     }
 
     [Fact]
+    public void Save_OfASnapshot_IsWhatTheOptimiserHeldThen()
+    {
+        using var directory = new TemporaryDirectory();
+        Directory.CreateDirectory(directory.File("copy"));
+        var w = Leaf(1, 2, 3);
+        using var optimiser = Optimiser(Unclipped, ("w", w));
+        Backward((w * w).sum(), optimiser);
+        optimiser.Step(0.1);
+        optimiser.Save(directory.Path);
+
+        using var snapshot = optimiser.Snapshot();
+        Backward((w * w).sum(), optimiser);
+        optimiser.Step(0.1);
+        snapshot.Save(directory.File("copy"));
+
+        File.ReadAllBytes(directory.File("copy/optimizer.safetensors")).Should().Equal(File.ReadAllBytes(directory.File("optimizer.safetensors")));
+    }
+
+    [Fact]
+    public void EightBit_LargeWeights_TakeAQuarterAndSmallOnesAndEmbeddingsStayFloat32()
+    {
+        using var directory = new TemporaryDirectory();
+        using var optimiser = Optimiser(
+            new AdamWOptions { HasEightBitMoments = true }, ("up_proj.weight", ones(64, 64, requires_grad: true)), ("norm.weight", ones(4095, requires_grad: true)), ("model.embed_tokens.weight", ones(64, 64, requires_grad: true)));
+
+        optimiser.Save(directory.Path);
+
+        using var file = Gram.Models.Checkpoints.TensorStore.OpenFile(directory.File("optimizer.safetensors"));
+        file.Names.Where(name => name.EndsWith("up_proj.weight", StringComparison.Ordinal)).Should().BeEquivalentTo(
+            "master.up_proj.weight", "exp_avg_codes.up_proj.weight", "exp_avg_scales.up_proj.weight", "exp_avg_sq_codes.up_proj.weight", "exp_avg_sq_scales.up_proj.weight", "step.up_proj.weight");
+        file.Names.Should().Contain(["exp_avg.norm.weight", "exp_avg.model.embed_tokens.weight"]);
+        using var codes = file.Load("exp_avg_codes.up_proj.weight");
+        codes.dtype.Should().Be(ScalarType.Byte);
+    }
+
+    [Fact]
+    public void Load_OfMomentsInTheOtherForm_NamesOptim()
+    {
+        using var directory = new TemporaryDirectory();
+        using (var optimiser = Optimiser(Unclipped, ("w", ones(64, 64, requires_grad: true)))) optimiser.Save(directory.Path);
+        using var eightBit = Optimiser(new AdamWOptions { HasEightBitMoments = true }, ("w", ones(64, 64, requires_grad: true)));
+
+        eightBit.Invoking(o => o.Load(directory.Path)).Should().Throw<GramException>().WithMessage("*exp_avg_codes.w*optim*");
+    }
+
+    [Fact]
     public void Load_OfAnotherModel_NamesTensorAndShapes()
     {
         using var directory = new TemporaryDirectory();
@@ -199,12 +248,13 @@ public sealed class AdamWTests : IDisposable
     }
 
     [Theory]
-    [InlineData(ScalarType.Float32)]
-    [InlineData(ScalarType.BFloat16)]
-    public void Step_Repeated_LeaksNoTensors(ScalarType dtype)
+    [InlineData(ScalarType.Float32, false)]
+    [InlineData(ScalarType.BFloat16, false)]
+    [InlineData(ScalarType.BFloat16, true)]
+    public void Step_Repeated_LeaksNoTensors(ScalarType dtype, bool eightBit)
     {
-        var w = ones(4, dtype: dtype, requires_grad: true);
-        using var optimiser = Optimiser(new AdamWOptions { MaxGradNorm = 0.1, WeightDecay = 0.1 }, ("w", w));
+        var w = ones(5000, dtype: dtype, requires_grad: true);
+        using var optimiser = Optimiser(new AdamWOptions { MaxGradNorm = 0.1, WeightDecay = 0.1, HasEightBitMoments = eightBit }, ("w", w));
         Step();
         var before = DisposeScopeManager.Statistics.ThreadTotalLiveCount;
 

@@ -14,19 +14,26 @@ public class TrainingTraceTests
     public static IEnumerable<object[]> Models => Goldens.Folders("models", "golden.json");
 
     [SkippableTheory, MemberData(nameof(Models)), Trait("Category", Goldens.Category)]
-    public void Train_OnTheGoldenBatch_FollowsPyTorchsTrace(string name) => Follow(name, checkpointing: false);
+    public void Train_OnTheGoldenBatch_FollowsPyTorchsTrace(string name) => Follow(name, new());
 
     [SkippableTheory, MemberData(nameof(Models)), Trait("Category", Goldens.Category)]
-    public void Train_WithGradientCheckpointing_FollowsTheSameTrace(string name) => Follow(name, checkpointing: true);
+    public void Train_WithGradientCheckpointing_FollowsTheSameTrace(string name) => Follow(name, new(Checkpointing: true));
 
-    private static void Follow(string name, bool checkpointing)
+    /// <summary>
+    /// The moments' eight bits show in the third step at the earliest (the first runs at rate 0, the second steps before it rounds twice).
+    /// Measured over all goldens: losses that fall by 5 stay within 1.7e-3, gradient norms within 0.05 %, weights that move by some 3e-3 within 4.7e-4.
+    /// </summary>
+    [SkippableTheory, MemberData(nameof(Models)), Trait("Category", Goldens.Category)]
+    public void Train_WithEightBitMoments_StaysBesideTheTrace(string name) => Follow(name, new(EightBit: true) { Loss = 3e-3, GradNorm = 1e-3, Weight = 8e-4 });
+
+    private static void Follow(string name, Way way)
     {
         var directory = Goldens.PathOf("models", name);
         var golden = Goldens.Json("models", name, "golden.json");
         using var tensors = TensorStore.OpenFile(Goldens.PathOf("models", name, "golden.safetensors"));
         var ids = Matrix(golden["loss"]!["input_ids"]!);
         var labels = Matrix(golden["loss"]!["labels"]!);
-        foreach (var run in golden["training"]!.AsArray().Select(item => item!.AsObject())) Follow(run, directory, checkpointing, ids, labels, tensors);
+        foreach (var run in golden["training"]!.AsArray().Select(item => item!.AsObject())) Follow(run, directory, way, ids, labels, tensors);
     }
 
     /// <summary>Two parameters after training cannot show every exclusion; decay alone, with zero gradients, moves exactly those that decay.</summary>
@@ -49,12 +56,12 @@ public class TrainingTraceTests
         model.Parameters.Where(parameter => parameter.Value.equal(before[parameter.Key]).all().item<bool>()).Select(parameter => parameter.Key).Should().BeEquivalentTo(spared);
     }
 
-    private static void Follow(JsonObject run, string directory, bool checkpointing, long[,] ids, long[,] labels, TensorStore tensors)
+    private static void Follow(JsonObject run, string directory, Way way, long[,] ids, long[,] labels, TensorStore tensors)
     {
         using var scope = NewDisposeScope();
         using var model = CausalLM.Load(directory);
         model.SetTrainable(true);
-        model.GradientCheckpointing = checkpointing;
+        model.GradientCheckpointing = way.Checkpointing;
         var settings = run["optimizer"]!;
         var schedule = run["schedule"]!;
         var spared = run["without_weight_decay"]!.AsArray().Select(item => (string)item!).ToHashSet();
@@ -67,24 +74,25 @@ public class TrainingTraceTests
             Epsilon = (double)settings["eps"]!,
             WeightDecay = (double)settings["weight_decay"]!,
             MaxGradNorm = (double)run["clip_grad_norm"]!,
+            HasEightBitMoments = way.EightBit,
         });
 
         foreach (var (expected, step) in run["trace"]!.AsArray().Select((item, step) => (item!, step)))
         {
             var rate = LearningRateSchedule.At(LrSchedulerType.Cosine, (double)settings["lr"]!, step, (int)schedule["total_steps"]!, (int)schedule["warmup_steps"]!);
             rate.Should().BeApproximately((double)expected["lr"]!, 1e-12);
-            Loss(backward: true).Should().BeApproximately((double)expected["loss"]!, 2e-5);
+            Loss(backward: true).Should().BeApproximately((double)expected["loss"]!, way.Loss);
             optimiser.Accumulate();
             var norm = optimiser.Step(rate);
-            norm.Should().BeApproximately((double)expected["grad_norm"]!, 2e-5 * (double)expected["grad_norm"]!);
+            norm.Should().BeApproximately((double)expected["grad_norm"]!, way.GradNorm * (double)expected["grad_norm"]!);
             model.WeightsChanged();
         }
 
-        Loss(backward: false).Should().BeApproximately((double)run["loss_after"]!, 2e-5);
+        Loss(backward: false).Should().BeApproximately((double)run["loss_after"]!, way.Loss);
         foreach (var (parameter, tensor) in run["parameters"]!.AsObject())
         {
             var difference = (optimiser.Masters[names[parameter]].detach() - tensors.Load((string)tensor!)).abs().max().ToDouble();
-            difference.Should().BeLessThan(1e-5, parameter);
+            difference.Should().BeLessThan(way.Weight, parameter);
         }
 
         double Loss(bool backward)
@@ -95,6 +103,16 @@ public class TrainingTraceTests
             if (backward) loss.backward();
             return loss.ToDouble();
         }
+    }
+
+    /// <summary>How a trace is followed, and how closely: absolute bounds of losses and weights, relative of gradient norms.</summary>
+    private sealed record Way(bool Checkpointing = false, bool EightBit = false)
+    {
+        public double Loss { get; init; } = 2e-5;
+
+        public double GradNorm { get; init; } = 2e-5;
+
+        public double Weight { get; init; } = 1e-5;
     }
 
     private static long[,] Matrix(JsonNode rows)

@@ -112,6 +112,18 @@ public sealed class RunDirectoryTests : IDisposable
     }
 
     [Fact]
+    public void Open_AfterAKill_RemovesWhatWasHalfWrittenAndNothingElse()
+    {
+        using (var run = RunDirectory.Open(Run)) run.SaveCheckpoint(5, [], _ => { });
+        Directory.CreateDirectory(Path.Combine(Run, "checkpoint-9.123.tmp", "inner"));
+        foreach (var file in new[] { "model.safetensors.123.tmp", "notes.tmp" }) File.WriteAllText(Path.Combine(Run, file), "x");
+
+        RunDirectory.Open(Run, Path.Combine(Run, "checkpoint-5"), overwrite: false).Dispose();
+
+        Directory.GetFileSystemEntries(Run, "*.tmp").Select(Path.GetFileName).Should().Equal("notes.tmp");
+    }
+
+    [Fact]
     public void Open_Resuming_TruncatesTheLogToTheStepAndKeepsHistory()
     {
         using (var run = RunDirectory.Open(Run))

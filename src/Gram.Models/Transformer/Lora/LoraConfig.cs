@@ -61,9 +61,10 @@ public sealed record LoraConfig
     {
         Validate(where);
         var layout = LoraLayout.Of(this, model, where);
+        var copies = layout.Copies.Select(copy => (copy.Name, Numbers: copy.Shape.Aggregate(1L, (product, size) => product * size))).ToArray();
         return new(
-            layout.Linears.Sum(linear => (linear.A[0] * linear.A[1]) + (linear.B[0] * linear.B[1])), layout.Copies.Sum(copy => copy.Shape.Aggregate(1L, (product, size) => product * size)),
-            layout.Linears.Sum(linear => linear.A[0]), layout.Linears.Sum(linear => linear.A[1]));
+            [.. layout.Linears.SelectMany(linear => ((string, long)[])[(linear.Module + LoraLayout.A, linear.A[0] * linear.A[1]), (linear.Module + LoraLayout.B, linear.B[0] * linear.B[1])]), .. copies],
+            copies.Sum(copy => copy.Numbers), layout.Linears.Sum(linear => linear.A[0]), layout.Linears.Sum(linear => linear.A[1]));
     }
 
     /// <summary>Whether a directory holds an adapter instead of a model.</summary>
