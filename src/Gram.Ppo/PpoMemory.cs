@@ -1,4 +1,5 @@
 using Gram.Models;
+using Gram.Training.Adapters;
 using Gram.Training.Memory;
 using Gram.Training.Optimisation;
 using TorchSharp;
@@ -11,13 +12,13 @@ public sealed record PpoMemory
 {
     private const int PrefilledPrompts = 32, FewRows = 8; // at once, at most; that may be decoded where there is no room for more
 
-    /// <summary>The policy: float32 masters, and the copy that is computed with.</summary>
+    /// <summary>The policy: float32 masters, and the copy that is computed with; or a frozen base and an adapter.</summary>
     public required long Policy { get; init; }
 
     /// <summary>The frozen reference policy.</summary>
     public required long Reference { get; init; }
 
-    /// <summary>A value model's own weights.</summary>
+    /// <summary>A value model's own weights, or its adapter.</summary>
     public required long Value { get; init; }
 
     /// <summary>The judge, as its owner counts it.</summary>
@@ -51,8 +52,8 @@ public sealed record PpoMemory
     /// <exception cref="GramException">A model's files are missing or wrong.</exception>
     public static PpoMemory Of(PpoOptions options, int longestPrompt, int heldOut, long judge, ScalarType dtype, Device device)
     {
-        var policy = ModelMemory.Read(options.ModelNameOrPath);
-        var reference = options.RefModel is { } other ? ModelMemory.Read(other) : policy;
+        var isAdapter = options.FinetuningType == FinetuningType.Lora;
+        var policy = ModelMemory.Read(options.ModelNameOrPath, isAdapter ? options.Lora.Shape() : null);
         var trained = options.HasValueWeights ? 2 : 1;
         var length = longestPrompt + options.MaxNewTokens;
         var decoded = Math.Min(options.PerDeviceEvalBatchSize, Math.Max(options.PromptsPerStep * (options.NumSamples + (options.DecodesGreedy ? 1 : 0)), 2 * heldOut)); // an evaluation decodes a greedy answer and a sample
@@ -60,11 +61,13 @@ public sealed record PpoMemory
         return new()
         {
             Policy = policy.TrainedWeights(dtype),
-            Reference = reference.Weights(dtype),
-            Value = options.HasValueWeights ? policy.TrainedWeights(dtype) : 0,
+            Reference = options.RefModel is { } other ? ModelMemory.Read(other).Weights(dtype)
+                : !isAdapter ? policy.Weights(dtype)
+                : options.Lora.AdapterNameOrPath is null ? 0 : policy.Adapter(dtype), // the policy's base, with the adapter that it began with
+            Value = !options.HasValueWeights ? 0 : isAdapter ? policy.Adapter(dtype) : policy.TrainedWeights(dtype),
             Judge = judge,
             Moments = moments,
-            Checkpoint = options.SaveSteps > 0 && options.BackgroundSave ? moments + (trained * policy.Weights(ScalarType.Float32)) : 0,
+            Checkpoint = options.SaveSteps > 0 && options.BackgroundSave ? moments + (trained * policy.Masters) : 0,
             Gradients = (trained * policy.Gradients(dtype)) + policy.EmbeddingGradient(dtype),
             Activations = policy.Activations(dtype, (long)options.PerDeviceTrainBatchSize * length, options.GradientCheckpointing, fused: device.type != DeviceType.CUDA) + MemoryEstimate.Room,
             Caches = policy.Cache(dtype, decoded, length) + policy.Cache(dtype, Math.Min(PrefilledPrompts, decoded), longestPrompt) + policy.Logits(decoded + PrefilledPrompts) + MemoryEstimate.Room,
@@ -86,6 +89,7 @@ public sealed record PpoMemory
             next => (next with { GradientCheckpointing = true }, "gradient_checkpointing: true"),
             next => (next with { PerDeviceEvalBatchSize = Math.Min(FewRows, next.PerDeviceEvalBatchSize) }, $"per_device_eval_batch_size: {Math.Min(FewRows, next.PerDeviceEvalBatchSize)}"),
             next => (next with { Optim = AdamWOptions.EightBit }, $"optim: {AdamWOptions.EightBit}"),
+            next => (next with { FinetuningType = FinetuningType.Lora }, "finetuning_type: lora"),
             next => next.HasValueWeights ? (next with { ValueModel = ValueModelKind.Shared }, "value_model: shared") : null);
         return $"the run needs {memory.Text()}, and {MemorySize.Text(free)} are free: " + (
             total <= free ? $"set {string.Join(", ", changes)}"

@@ -3,6 +3,8 @@ using System.ComponentModel.DataAnnotations;
 using System.Globalization;
 using Gram.Models.Checkpoints;
 using Gram.Models.Generation;
+using Gram.Models.Transformer;
+using Gram.Training.Adapters;
 using Gram.Training.Optimisation;
 using Gram.Training.Runs;
 using Microsoft.Extensions.Configuration;
@@ -19,6 +21,16 @@ public sealed record PpoOptions : IValidatableObject
     /// <summary>The policy: a Hugging Face directory.</summary>
     [ConfigurationKeyName("model_name_or_path"), Description("policy to train: a Hugging Face directory or hub id")]
     public string ModelNameOrPath { get; init; } = "";
+
+    /// <summary>Which weights are trained.</summary>
+    [ConfigurationKeyName("finetuning_type"), Description("which weights are trained: all of the policy's (and value model's), or those of LoRA adapters over one base, which is then the reference")]
+    public FinetuningType FinetuningType { get; init; } = FinetuningType.Full;
+
+    /// <summary>The policy's adapter, where one is trained; a value model's is of the same shape.</summary>
+    public LoraOptions Lora { get; init; } = new();
+
+    /// <summary>Where the policy lies that the run starts from, with the adapter that it goes on with.</summary>
+    public ModelLocation Start => new(ModelNameOrPath, FinetuningType == FinetuningType.Lora ? Lora.AdapterNameOrPath : null);
 
     /// <summary>The reference policy; empty: the initial policy.</summary>
     [ConfigurationKeyName("ref_model"), Description("reference policy of the KL term, a directory or hub id (default: the initial policy)")]
@@ -353,6 +365,8 @@ public sealed record PpoOptions : IValidatableObject
             yield return new ValidationResult($"num_samples ({NumSamples}) must divide the rollout of per_device_train_batch_size × gradient_accumulation_steps × ppo_buffer_size = {RolloutSize} responses", ["num_samples"]);
         if (ModelNameOrPath.Length == 0)
             yield return new ValidationResult("model_name_or_path is not set: name the directory of the policy", ["model_name_or_path"]);
+        if (FinetuningType == FinetuningType.Lora && Lora.Dropout > 0)
+            yield return new ValidationResult("lora_dropout: a ratio of the policy to itself must be 1, and dropout would draw another network for each; leave it out", ["lora_dropout"]);
         var advantage = Advantage.ToString().ToLowerInvariant();
         if (Advantage != Advantage.Gae && PpoWhitenRewards)
             yield return new ValidationResult($"ppo_whiten_rewards has no meaning with advantage: {advantage}; leave it out", ["ppo_whiten_rewards"]);

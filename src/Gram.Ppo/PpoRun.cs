@@ -1,5 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using Gram.Models;
+using Gram.Models.Transformer;
 using Gram.Pipes;
 using Gram.Ppo.Events;
 using Gram.Ppo.Runs;
@@ -32,6 +33,12 @@ public sealed class PpoRun(
     /// <summary>The complete configuration, written to config.yaml of the run directory.</summary>
     public string? ConfigYaml { get; init; }
 
+    /// <summary>finetuning_type lora: the policy's base in memory, where the judge's adapter lies over it too; not owned. Null: it is loaded.</summary>
+    public CausalLM? Base { get; init; }
+
+    /// <summary>finetuning_type lora: what adapters will say their base is, a hub id where its directory is the cache's; the directory unless given.</summary>
+    public string? BaseName { get; init; }
+
     /// <summary>The judge's prompt: its markers are looked for in responses, its turn format writes conversations.</summary>
     public GramConfig JudgeConfig { get; init; } = GramConfig.Published;
 
@@ -55,7 +62,7 @@ public sealed class PpoRun(
         Validate();
         return DeviceThread.RunAsync(async () =>
         {
-            using var session = new PpoSession(options, judge, JudgeConfig, prompts, evalPrompts, events, gold, Device, DType, ConfigYaml, JudgeBytes, Device.type == DeviceType.CUDA ? null : FreeBytes);
+            using var session = new PpoSession(options, judge, JudgeConfig, prompts, evalPrompts, events, gold, Device, DType, ConfigYaml, (Base, BaseName ?? options.ModelNameOrPath), JudgeBytes, Device.type == DeviceType.CUDA ? null : FreeBytes);
             return await session.RunAsync(cancellationToken);
         });
     }

@@ -33,6 +33,9 @@ public sealed class ValueModel : IDisposable
     /// <summary>Whether it reads the policy's hidden states.</summary>
     public bool IsShared => trunk is null;
 
+    /// <summary>Its own trunk, if it has one.</summary>
+    internal CausalLM? Trunk => trunk;
+
     /// <summary>What is trained beside the policy, by name: the value head, and its own trunk without a word head.</summary>
     public IReadOnlyDictionary<string, Tensor> Parameters { get; }
 

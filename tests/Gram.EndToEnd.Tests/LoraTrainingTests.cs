@@ -80,6 +80,26 @@ public sealed class LoraTrainingTests(TinyModels tiny) : IDisposable
         run.ErrorLine.Should().Contain("adapter_name_or_path: some/adapter").And.Contain("set finetuning_type: lora");
     }
 
+    [Fact]
+    public async Task Ppo_PolicyAndJudgeOverOneModel_AreAdaptersOfIt()
+    {
+        var judge = (await RunAsync(["train", "--model", tiny.Policy, "--dataset", tiny.Pairs, "--gram_loss", .. Judging, "--finetuning_type", "lora", "--max_steps", "1", "--warmup_ratio", "0", "--learning_rate", "1e-2", "--output_dir", folder.File("judge"), "--json"]))["model"]!.GetValue<string>();
+        var copy = Directory.CreateDirectory(folder.File("copy")).FullName; // of the base, so that there is nothing to share
+        foreach (var file in Directory.GetFiles(tiny.Policy)) File.Copy(file, Path.Combine(copy, Path.GetFileName(file)));
+        string[] Command(string output, params string[] reward) =>
+        [
+            "ppo", "--model", tiny.Policy, "--finetuning_type", "lora", "--lora_rank", "4", .. reward, "--dataset", tiny.Prompts, "--eval_dataset", tiny.Prompts, "--max_steps", "2", "--max_new_tokens", "8",
+            "--per_device_train_batch_size", "2", "--ppo_buffer_size", "2", "--learning_rate", "1e-2", "--warmup_ratio", "0", "--output_dir", folder.File(output), "--json",
+        ];
+
+        var shared = (await RunAsync(Command("shared", "--reward_model", judge)))["model"]!.GetValue<string>();
+        var apart = (await RunAsync(Command("apart", "--reward_model", copy, "--reward_model_adapters", judge)))["model"]!.GetValue<string>();
+
+        File.ReadAllBytes(Path.Combine(shared, "adapter_model.safetensors")).Should().Equal(File.ReadAllBytes(Path.Combine(apart, "adapter_model.safetensors")));
+        var answer = await GramProgram.RunAsync(tiny.Root, "generate", "--model", shared, "--prompt", "My router is broken.", "--max_new_tokens", "4");
+        answer.ExitCode.Should().Be(0, answer.Error);
+    }
+
     private async Task<double[]> ScoresAsync(params string[] judge) =>
         [.. (await RunAsync(["judge", .. judge, "--input", tiny.Pairs, "--dtype", "float32", "--json"]))["pairs"]!.AsArray().Select(pair => pair!["score_chosen"]!.GetValue<double>())];
 

@@ -50,7 +50,7 @@ internal sealed class AlignJob(
     public async Task<JobResult> RunAsync(CancellationToken cancellationToken)
     {
         var task = PromptTask.Of(ppo, notices);
-        var found = await models.FindAsync(ppo, cancellationToken);
+        var (found, policyName) = await models.FindAsync(ppo, cancellationToken);
         var judgeModel = align.JudgeModel is { } name ? await models.PolicyAsync(name, cancellationToken) : found.ModelNameOrPath;
         task.Check(found); // now, not after the judge's training
         var judges = new Pipe<GramJudge>(capacity: 1);
@@ -58,7 +58,7 @@ internal sealed class AlignJob(
         PpoResult? result = null;
         await foreach (var judge in judges.ReadAllAsync(cancellationToken))
         {
-            using (judge) result = await task.Run(found, judge, judge.Config, judge.Bytes, engine, settings, events).RunAsync(cancellationToken);
+            using (judge) result = await task.Run(found, judge, judge.Config, judge.Bytes, engine, settings, events, (null, policyName)).RunAsync(cancellationToken);
         }
         await training;
         var json = PpoReport.Json(result!);

@@ -4,6 +4,7 @@ using Gram.Host.Hosting;
 using Gram.Models;
 using Gram.Models.Checkpoints;
 using Gram.Models.Tokenization;
+using Gram.Models.Transformer;
 using Gram.Pipes.Events;
 using Gram.Ppo;
 using Gram.Ppo.Events;
@@ -36,7 +37,7 @@ internal sealed record PromptTask(IReadOnlyList<Prompt> Train, IReadOnlyList<Pro
     /// <exception cref="GramException">A file of the policy is missing or wrong, or a prompt cannot be rendered or is too long.</exception>
     public void Check(PpoOptions options)
     {
-        var (config, tokenizer) = (ModelConfig.Read(options.ModelNameOrPath), Tokenizer.Load(options.ModelNameOrPath));
+        var (config, tokenizer) = (ModelConfig.Read(options.ModelNameOrPath), Tokenizer.Load(options.Start.FolderOf(Tokenizer.FileName)));
         var renderer = new PromptRenderer(
             tokenizer, PromptRenderer.TemplateOf(options.Template, tokenizer), options.EnableThinking, GramConfig.Published.TurnFormat, config.MaxPositionEmbeddings - options.MaxNewTokens);
         var prompts = renderer.Render(Train, "training");
@@ -45,7 +46,7 @@ internal sealed record PromptTask(IReadOnlyList<Prompt> Train, IReadOnlyList<Pro
     }
 
     /// <summary>A PPO run on this task; the options name directories.</summary>
-    public PpoRun Run(PpoOptions options, IPairJudge judge, GramConfig judgeConfig, long judgeBytes, Engine engine, Settings settings, PpoEvents events) =>
+    public PpoRun Run(PpoOptions options, IPairJudge judge, GramConfig judgeConfig, long judgeBytes, Engine engine, Settings settings, PpoEvents events, (CausalLM? Model, string Name) adapterBase) =>
         new(options, judge, Train, Eval, events, Gold)
         {
             ConfigYaml = settings.ToYaml(),
@@ -53,8 +54,13 @@ internal sealed record PromptTask(IReadOnlyList<Prompt> Train, IReadOnlyList<Pro
             JudgeBytes = judgeBytes,
             FreeBytes = engine.FreeBytes,
             Device = engine.Device,
-            DType = engine.NamedDType ?? (settings.Get<RunOptions>().Bf16 ? ScalarType.BFloat16 : engine.TrainingDType),
+            DType = DType(engine, settings),
+            Base = adapterBase.Model,
+            BaseName = adapterBase.Name,
         };
+
+    /// <summary>What a policy computes in.</summary>
+    public static ScalarType DType(Engine engine, Settings settings) => engine.NamedDType ?? (settings.Get<RunOptions>().Bf16 ? ScalarType.BFloat16 : engine.TrainingDType);
 
     private static bool IsDemo(IReadOnlyList<string> datasets) => datasets is [DemoName.Text];
 

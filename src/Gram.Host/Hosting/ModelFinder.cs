@@ -37,28 +37,39 @@ internal sealed class ModelFinder(IPublisher<StepLogged> steps, IPublisher<Notic
     public Task<ModelLocation> JudgeAsync(string name, string? adapter, CancellationToken cancellationToken) =>
         LocateAsync(name, adapter, DemoDefaults.JudgeDirectory, ("reward_model", "reward_model_adapters"), cancellationToken);
 
-    /// <summary>A PPO run's settings with the directories of its policy and reference.</summary>
-    /// <exception cref="GramException">There is no such model, or it cannot be downloaded.</exception>
-    public async Task<PpoOptions> FindAsync(PpoOptions options, CancellationToken cancellationToken) => options with
+    /// <summary>A PPO run's settings with the directories of its policy, the adapter that it goes on with and the reference; and the policy's name for others.</summary>
+    /// <inheritdoc cref="LocateAsync" path="/exception"/>
+    public async Task<(PpoOptions Options, string BaseName)> FindAsync(PpoOptions options, CancellationToken cancellationToken)
     {
-        ModelNameOrPath = await PolicyAsync(options.ModelNameOrPath, cancellationToken),
-        RefModel = options.RefModel is { } reference ? await FindAsync(reference, DemoDefaults.PolicyDirectory, cancellationToken) : null,
-    };
+        var (location, baseName) = await TrainedAsync(options.ModelNameOrPath, options.FinetuningType, options.Lora, cancellationToken);
+        return (options with
+        {
+            ModelNameOrPath = location.Directory,
+            Lora = options.Lora with { AdapterNameOrPath = location.Adapter },
+            RefModel = options.RefModel is { } reference ? await FindAsync(reference, DemoDefaults.PolicyDirectory, cancellationToken) : null,
+        }, baseName);
+    }
 
-    /// <summary>A training run's settings with the directories of its model and of the adapter that it goes on with, and the whole model's name for others.</summary>
+    /// <summary>A training run's settings with the directories of its model and of the adapter that it goes on with; and the whole model's name for others.</summary>
     /// <inheritdoc cref="LocateAsync" path="/exception"/>
     public async Task<(GramTrainingOptions Options, string BaseName)> FindAsync(GramTrainingOptions options, CancellationToken cancellationToken)
     {
-        if (options.FinetuningType == FinetuningType.Full)
-        {
-            if (options.Lora.AdapterNameOrPath is { } unused) throw new GramException($"adapter_name_or_path: {unused} is an adapter, and finetuning_type: full trains a whole model: set finetuning_type: lora, or merge it first (gram export)");
-            return (options with { ModelNameOrPath = await PolicyAsync(options.ModelNameOrPath, cancellationToken) }, options.ModelNameOrPath);
-        }
-        var location = await PolicyAsync(options.ModelNameOrPath, options.Lora.AdapterNameOrPath, cancellationToken);
-        // An adapter that stands for the model names the base itself.
-        var isAdapter = options.Lora.AdapterNameOrPath is null && location.Adapter is not null;
-        var baseName = options.ModelNameOrPath == DemoName.Text ? location.Directory : isAdapter ? LoraConfig.Read(location.Adapter!).BaseName! : options.ModelNameOrPath;
+        var (location, baseName) = await TrainedAsync(options.ModelNameOrPath, options.FinetuningType, options.Lora, cancellationToken);
         return (options with { ModelNameOrPath = location.Directory, Lora = options.Lora with { AdapterNameOrPath = location.Adapter } }, baseName);
+    }
+
+    /// <summary>A model that is trained: whole, or through an adapter over it.</summary>
+    private async Task<(ModelLocation Location, string BaseName)> TrainedAsync(string name, FinetuningType type, LoraOptions lora, CancellationToken cancellationToken)
+    {
+        if (type == FinetuningType.Full)
+        {
+            if (lora.AdapterNameOrPath is { } unused) throw new GramException($"adapter_name_or_path: {unused} is an adapter, and finetuning_type: full trains a whole model: set finetuning_type: lora, or merge it first (gram export)");
+            return (new(await PolicyAsync(name, cancellationToken)), name);
+        }
+        var location = await PolicyAsync(name, lora.AdapterNameOrPath, cancellationToken);
+        // An adapter that stands for the model names the base itself.
+        var isAdapter = lora.AdapterNameOrPath is null && location.Adapter is not null;
+        return (location, name == DemoName.Text ? location.Directory : isAdapter ? LoraConfig.Read(location.Adapter!).BaseName! : name);
     }
 
     /// <summary>A model with the adapter that is named; without one, an adapter stands for the base that its configuration names.</summary>

@@ -4,6 +4,7 @@ using Gram.Models;
 using Gram.Models.Checkpoints;
 using Gram.Models.Generation;
 using Gram.Models.Tokenization;
+using Gram.Models.Transformer;
 using Gram.Ppo.Events;
 using Gram.Ppo.Mathematics;
 using Gram.Ppo.Records;
@@ -46,10 +47,10 @@ internal sealed class PpoSession : IDisposable
 
     public PpoSession(
         PpoOptions options, IPairJudge judge, GramConfig judgeConfig, IReadOnlyList<Prompt> trainPrompts, IReadOnlyList<Prompt> heldOutPrompts,
-        PpoEvents events, IGoldMeasure? gold, Device device, ScalarType dtype, string? configYaml, long judgeBytes, long? freeBytes)
+        PpoEvents events, IGoldMeasure? gold, Device device, ScalarType dtype, string? configYaml, (CausalLM? Model, string Name) adapterBase, long judgeBytes, long? freeBytes)
     {
         (this.options, this.events) = (options, events);
-        tokenizer = Tokenizer.Load(options.ModelNameOrPath);
+        tokenizer = Tokenizer.Load(options.Start.FolderOf(Tokenizer.FileName));
         var config = ModelConfig.Read(options.ModelNameOrPath);
         var renderer = new PromptRenderer(
             tokenizer, PromptRenderer.TemplateOf(options.Template, tokenizer), options.EnableThinking, judgeConfig.TurnFormat, config.MaxPositionEmbeddings - options.MaxNewTokens);
@@ -61,7 +62,7 @@ internal sealed class PpoSession : IDisposable
         {
             throw new GramException($"{options.ModelNameOrPath}: {problem}");
         }
-        models = new RunModels(options, dtype, device);
+        models = new RunModels(options, dtype, device, adapterBase.Model, adapterBase.Name);
         try
         {
             totalSteps = options.MaxSteps > 0 ? options.MaxSteps : (int)Math.Ceiling(options.NumTrainEpochs * prompts.Count / options.PromptsPerStep);
@@ -89,7 +90,7 @@ internal sealed class PpoSession : IDisposable
                 state.Load(RunDirectory.ReadState(checkpoint), checkpoint);
                 models.Check(checkpoint);
             }
-            directory = RunDirectory.Open(options.OutputDir, checkpoint, options.OverwriteOutputDir || (options.Resumes && checkpoint is null), options.ModelNameOrPath);
+            directory = RunDirectory.Open(options.OutputDir, checkpoint, options.OverwriteOutputDir || (options.Resumes && checkpoint is null), options.Start.Directory, options.Start.Adapter);
             samples = directory.Guard(() => new SampleFile(directory.Path, directory.KeptStep));
             checkpoints = new BackgroundCheckpoints(directory, events.Notices);
             if (configYaml is not null) directory.WriteConfig(configYaml);

@@ -1,6 +1,8 @@
+using Gram.Models;
 using Gram.Models.Checkpoints;
 using Gram.Models.Tokenization;
 using Gram.Models.Transformer;
+using Gram.Training.Adapters;
 using Gram.Training.Optimisation;
 using static TorchSharp.torch;
 
@@ -12,24 +14,42 @@ internal sealed class RunModels : IDisposable
     internal const string PolicyOptimizer = "optimizer", ValueOptimizer = "value_optimizer";
 
     private readonly CausalLM? masters, valueMasters; // float32 weights of models that compute in another dtype
+    private readonly CausalLM? frozen; // what adapters lie over
+    private readonly bool ownsFrozen;
     private readonly string maxShardSize;
 
-    public RunModels(PpoOptions options, ScalarType dtype, Device device)
+    /// <summary>Loads them.</summary>
+    /// <param name="options">The run.</param>
+    /// <param name="dtype">What is computed in.</param>
+    /// <param name="device">Where.</param>
+    /// <param name="shared">The policy's base, where a judge's adapter lies over it too (not owned); null: loaded here.</param>
+    /// <param name="baseName">What adapters will say their base is.</param>
+    public RunModels(PpoOptions options, ScalarType dtype, Device device, CausalLM? shared, string baseName)
     {
         maxShardSize = options.MaxShardSize;
-        var loaded = CausalLM.Load(options.ModelNameOrPath, ScalarType.Float32, device);
-        (Policy, masters) = dtype == ScalarType.Float32 ? (loaded, null) : (loaded.Clone(dtype), loaded);
+        var isAdapter = options.FinetuningType == FinetuningType.Lora;
+        if (isAdapter)
+        {
+            (frozen, ownsFrozen) = (shared ?? CausalLM.Load(new ModelLocation(options.ModelNameOrPath), dtype, device), shared is null);
+            Policy = OverFrozen(options, baseName);
+        }
+        else
+        {
+            var loaded = CausalLM.Load(options.ModelNameOrPath, ScalarType.Float32, device);
+            (Policy, masters) = dtype == ScalarType.Float32 ? (loaded, null) : (loaded.Clone(dtype), loaded);
+        }
         Policy.GradientCheckpointing = options.GradientCheckpointing; // the value model's trunk is a clone of it
         try
         {
-            Reference = options.RefModel is { } path ? CausalLM.Load(path, dtype, device) : Policy.Clone();
+            // A new adapter adds nothing yet: the model without it is the initial policy, to the bit.
+            Reference = options.RefModel is { } path ? CausalLM.Load(path, dtype, device) : isAdapter && options.Lora.AdapterNameOrPath is null ? frozen! : Policy.Clone();
             if (options.Advantage == Advantage.Gae)
             {
                 var value = options.ValueModel == ValueModelKind.Shared ? ValueModel.Shared(Policy) : ValueModel.Separate(Policy.Clone());
                 valueMasters = value.IsShared ? null : masters?.Clone();
                 value.SetTrainable(true);
                 var weights = value.Parameters.ToDictionary(parameter => parameter.Key, parameter => valueMasters?.Parameters.GetValueOrDefault(parameter.Key) ?? parameter.Value);
-                Value = (value, new AdamW(value.Parameters, AdamWOptionsOf(options), weights));
+                Value = (value, new AdamW(value.Parameters, AdamWOptionsOf(options), isAdapter ? null : weights));
             }
             Policy.SetTrainable(true);
             Optimizer = new AdamW(Policy.Parameters, AdamWOptionsOf(options), masters?.Parameters);
@@ -89,10 +109,25 @@ internal sealed class RunModels : IDisposable
         Value?.Optimizer.Dispose();
         Value?.Model.Dispose();
         Optimizer?.Dispose();
-        Reference?.Dispose();
+        if (Reference != frozen) Reference?.Dispose();
         Policy.Dispose();
         masters?.Dispose();
         valueMasters?.Dispose();
+        if (ownsFrozen) frozen!.Dispose();
+    }
+
+    /// <summary>The policy's adapter over its base. Its draws are apart from the run's, which are then those of a run without one.</summary>
+    private CausalLM OverFrozen(PpoOptions options, string baseName)
+    {
+        try
+        {
+            return frozen!.WithAdapter(options.Lora.Over(frozen, baseName, new RandomSource(~options.Seed)));
+        }
+        catch
+        {
+            if (ownsFrozen) frozen!.Dispose(); // an adapter of another base leaves it behind
+            throw;
+        }
     }
 
     private static AdamWOptions AdamWOptionsOf(PpoOptions options) => new()

@@ -1,6 +1,7 @@
 using Gram.Models;
 using Gram.Models.Tokenization;
 using Gram.Models.Transformer;
+using Gram.Models.Transformer.Lora;
 using static TorchSharp.torch;
 
 namespace Gram.Reward.Judging;
@@ -37,8 +38,9 @@ public sealed class GramJudge : IPairJudge, IDisposable
     /// <param name="device">Where it runs; default the CPU.</param>
     /// <param name="batchTokens">Most tokens of a forward.</param>
     /// <param name="quantize">Whether its blocks' linears become int8; the label rows of its head stay as they are.</param>
+    /// <param name="shared">The base of its adapter in memory, which others use too (not owned); null: loaded.</param>
     /// <exception cref="GramException">A file is missing or broken, the chat template is unknown, or a label is not one token.</exception>
-    public static GramJudge Load(ModelLocation location, ScalarType dtype = ScalarType.Float32, Device? device = null, int batchTokens = 8192, bool quantize = false)
+    public static GramJudge Load(ModelLocation location, ScalarType dtype = ScalarType.Float32, Device? device = null, int batchTokens = 8192, bool quantize = false, CausalLM? shared = null)
     {
         var config = GramConfig.Read(location.FolderOf(GramConfig.FileName));
         var tokenizer = Tokenizer.Load(location.FolderOf(Tokenizer.FileName));
@@ -52,7 +54,8 @@ public sealed class GramJudge : IPairJudge, IDisposable
         {
             throw new GramException($"judge {location.Adapter ?? location.Directory}: {error.Message}", error);
         }
-        return new(CausalLM.Load(location, dtype, device, quantize), tokenizer, config, batchTokens, ownsModel: true);
+        var model = shared is not null && location.Adapter is { } adapter ? shared.WithAdapter(LoraAdapter.Load(adapter, shared)) : CausalLM.Load(location, dtype, device, quantize);
+        return new(model, tokenizer, config, batchTokens, ownsModel: true);
     }
 
     /// <summary>A judge over a model in memory (not owned), which must not change in the judge's life: what it made of the preamble is kept.</summary>

@@ -1,3 +1,4 @@
+using Gram.Models.Transformer;
 using Gram.Pipes.Events;
 using Gram.Ppo.Events;
 using Gram.Reward.Data;
@@ -55,13 +56,13 @@ internal sealed class TestRun : IDisposable
         Seed = 7,
     };
 
-    public PpoRun Run(PpoOptions options, bool evaluates = true, IReadOnlyList<Prompt>? prompts = null, long? freeBytes = null, IPairJudge? judge = null) => new(options, judge ?? Judge, prompts ?? Prompts, evaluates ? EvalPrompts : [], new PpoEvents(
+    public PpoRun Run(PpoOptions options, bool evaluates = true, IReadOnlyList<Prompt>? prompts = null, long? freeBytes = null, IPairJudge? judge = null, CausalLM? over = null) => new(options, judge ?? Judge, prompts ?? Prompts, evaluates ? EvalPrompts : [], new PpoEvents(
         Collect<StepLogged>(step =>
         {
             Steps.Add(step);
             OnStep?.Invoke(step);
         }),
-        Collect<Notice>(Notices.Add), Collect<SamplesLogged>(Samples.Add), Collect<StageStarted>(Stages.Add)), Judge) { DType = DType, FreeBytes = freeBytes };
+        Collect<Notice>(Notices.Add), Collect<SamplesLogged>(Samples.Add), Collect<StageStarted>(Stages.Add)), Judge) { DType = DType, FreeBytes = freeBytes, Base = over };
 
     public void Dispose() => directory.Dispose();
 
