@@ -20,6 +20,9 @@ public sealed class EmbeddedDemoTests : IDisposable
 
         run.Output.Should().Contain("gold score").And.Contain("win rate").And.Contain("KL").And.Contain("before").And.Contain("after").And.Contain("runs");
         var model = Directory.GetDirectories(folder.File("runs")).Should().ContainSingle().Subject;
+        var report = System.Xml.Linq.XDocument.Parse(File.ReadAllText(Path.Combine(model, "report.html")));
+        report.Descendants().Where(element => (string?)element.Attribute("data-metric") == "eval/gold").Should().ContainSingle();
+        report.Descendants("td").Select(cell => cell.Value).Should().Contain(["gold score after", "eval/win_rate_vs_initial"]);
         (await RunAsync("generate", "--model", model, "--prompt", "My router is broken.")).Output.Should().NotBeEmpty();
     }
 

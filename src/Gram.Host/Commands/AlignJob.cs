@@ -5,6 +5,7 @@ using System.Text.Json.Nodes;
 using Gram.Host.Configuration;
 using Gram.Host.Demo;
 using Gram.Host.Hosting;
+using Gram.Host.Reporting;
 using Gram.Models;
 using Gram.Pipes;
 using Gram.Pipes.Events;
@@ -61,6 +62,7 @@ internal sealed class AlignJob(
             using (judge) result = await task.Run(found, judge, judge.Config, judge.Bytes, engine, settings, events, (null, policyName)).RunAsync(cancellationToken);
         }
         await training;
+        RunReport.Write(result!, RunEnvironment.Of(engine));
         var json = PpoReport.Json(result!);
         var text = PpoReport.Text(result!);
         if (judgeResult?.Evaluation is { Accuracy: { } accuracy } evaluation)

@@ -1,5 +1,6 @@
 using Gram.Host.Configuration;
 using Gram.Host.Hosting;
+using Gram.Host.Reporting;
 using Gram.Models;
 using Gram.Models.Transformer;
 using Gram.Ppo;
@@ -23,6 +24,7 @@ internal sealed class PpoJob(PpoOptions options, RationaleKeys rationale, Settin
         var reasoning = rationale.Over(judge, (ulong)options.Seed);
         var run = task.Run(found, reasoning ?? (IPairJudge)judge, reasoning?.Config ?? judge.Config, judge.Bytes - (shared?.Weights.Values.Sum(weight => weight.numel() * weight.element_size()) ?? 0), engine, settings, events, (shared, baseName));
         var result = await run.RunAsync(cancellationToken);
+        RunReport.Write(result, RunEnvironment.Of(engine));
         return new JobResult(PpoReport.Json(result), PpoReport.Text(result));
     }
 

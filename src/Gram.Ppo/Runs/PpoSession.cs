@@ -11,6 +11,7 @@ using Gram.Ppo.Records;
 using Gram.Ppo.Stages;
 using Gram.Reward.Data;
 using Gram.Reward.Judging;
+using Gram.Training.Adapters;
 using Gram.Training.Runs;
 using static TorchSharp.torch;
 
@@ -182,6 +183,7 @@ internal sealed class PpoSession : IDisposable
     {
         if (options.Resumes) Say(checkpoint is null ? $"nothing to resume in {directory.Path}: from the beginning" : $"resumed from {checkpoint}, after step {doneSteps}");
         if (learner.FirstStepIsIdle) Say($"warm-up of {learner.WarmupSteps} optimiser steps: the first runs at rate 0, as in transformers");
+        if (options.FinetuningType == FinetuningType.Lora) Say(options.Lora.Describe(options.ModelNameOrPath));
         Say($"memory: {memory.Text()}");
     }
 

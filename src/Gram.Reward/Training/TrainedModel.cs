@@ -1,5 +1,4 @@
 using Gram.Models;
-using Gram.Models.Checkpoints;
 using Gram.Models.Transformer;
 using Gram.Training.Adapters;
 using TorchSharp;
@@ -44,15 +43,7 @@ internal sealed class TrainedModel : IDisposable
 
     /// <summary>What a run trains of its model, in one line; null where that is all of it.</summary>
     /// <exception cref="GramException">The adapter is none of the model.</exception>
-    public static string? Describe(GramTrainingOptions options)
-    {
-        if (options.Adapter is not { } lora) return null;
-        var size = lora.SizeOver(ModelConfig.Read(options.ModelNameOrPath), "finetuning_type: lora");
-        var targets = lora.TargetModules.IsAllLinear ? "all linear layers" : lora.TargetModules.Pattern ?? string.Join(", ", lora.TargetModules.Names);
-        var whole = lora.ModulesToSave.Count > 0 ? $", and {string.Join(", ", lora.ModulesToSave)} whole" : "";
-        var dropout = lora.Dropout > 0 ? FormattableString.Invariant($", dropout {lora.Dropout}") : "";
-        return FormattableString.Invariant($"lora of rank {lora.Rank}, alpha {lora.Alpha}{(lora.UseRsLora ? " (rslora)" : "")}{dropout} on {targets}{whole}: {size.Parameters:#,0} parameters are trained");
-    }
+    public static string? Describe(GramTrainingOptions options) => options.FinetuningType == FinetuningType.Lora ? options.Lora.Describe(options.ModelNameOrPath) : null;
 
     /// <inheritdoc/>
     public void Dispose()

@@ -1,6 +1,7 @@
 using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
 using Gram.Models;
+using Gram.Models.Checkpoints;
 using Gram.Models.Transformer;
 using Gram.Models.Transformer.Lora;
 using Microsoft.Extensions.Configuration;
@@ -50,6 +51,19 @@ public sealed record LoraOptions
         var adapter = AdapterNameOrPath is { } directory ? LoraAdapter.Load(directory, model) : LoraAdapter.Create(Shape(), model, random);
         adapter.NameBase(baseName);
         return adapter;
+    }
+
+    /// <summary>What is trained of a model, in one line.</summary>
+    /// <param name="model">The model's directory.</param>
+    /// <exception cref="GramException">The adapter is none of the model.</exception>
+    public string Describe(string model)
+    {
+        var lora = Shape();
+        var size = lora.SizeOver(ModelConfig.Read(model), "finetuning_type: lora");
+        var targets = lora.TargetModules.IsAllLinear ? "all linear layers" : lora.TargetModules.Pattern ?? string.Join(", ", lora.TargetModules.Names);
+        var whole = lora.ModulesToSave.Count > 0 ? $", and {string.Join(", ", lora.ModulesToSave)} whole" : "";
+        var dropout = lora.Dropout > 0 ? FormattableString.Invariant($", dropout {lora.Dropout}") : "";
+        return FormattableString.Invariant($"lora of rank {lora.Rank}, alpha {lora.Alpha}{(lora.UseRsLora ? " (rslora)" : "")}{dropout} on {targets}{whole}: {size.Parameters:#,0} parameters are trained");
     }
 
     /// <summary>The adapter's shape: that of the adapter to go on with, a directory here, or the keys'.</summary>
