@@ -38,7 +38,7 @@ public sealed class KillTests(ITestOutputHelper output) : IDisposable
         var kills = 0;
         for (var tries = 0; kills < Kills && tries < 2 * Kills; tries++)
         {
-            var moment = random.NextDouble() * (start + (4 * step));
+            var moment = random.NextDouble() * (start + (2 * step));
             if (await KillAfter(moment)) kills++;
             output.WriteLine($"{moment.TotalSeconds:0.00} s: {Describe()}");
         }

@@ -44,6 +44,16 @@ public sealed class PpoMemoryTests : IDisposable
             .Should().Be(Of(options with { PerDeviceTrainBatchSize = 2 }).Activations - Of(options with { PerDeviceTrainBatchSize = 1 }).Activations, "each row takes the same");
     }
 
+    /// <summary>The line in docs/ppo.md: 134,515,008 numbers; 38,400 bytes of activations a token and block of 30; 46,080 of keys and values a token.</summary>
+    [SkippableFact]
+    public void Text_OfSmolLM2_IsWhatTheDocsShow()
+    {
+        var options = new PpoOptions { ModelNameOrPath = TestModels.SmolLM2(), PerDeviceTrainBatchSize = 8, GradientAccumulationSteps = 4, PpoBufferSize = 1, MaxNewTokens = 48, SaveSteps = 1 };
+
+        PpoMemory.Of(options, longestPrompt: 32, heldOut: 0, judge: (4 * 134_515_008L) + (46_080L * 8192), ScalarType.Float32, CPU).Text().Should().Be(
+            "about 9.9 GB (policy 538 MB, reference 538 MB, value model 538 MB, judge 916 MB, moments 2.2 GB, copy for checkpoints 3.2 GB; updating, gradients 1.2 GB and activations 829 MB; generating, caches 369 MB)");
+    }
+
     [Fact]
     public void Problem_OfARunThatFits_IsNone() => Problem(test.Options(), Of(test.Options()).Total).Should().BeNull();
 
