@@ -36,8 +36,9 @@ public sealed class GramJudge : IPairJudge, IDisposable
     /// <param name="device">Where it runs; default the CPU.</param>
     /// <param name="batchTokens">Most tokens of a forward.</param>
     /// <param name="quantize">Whether its blocks' linears become int8; the label rows of its head stay as they are.</param>
+    /// <param name="prefixCacheBytes">Memory for what the prompts of one call begin with (questions, first answers), so that later calls about them need not compute it again; 0 = none.</param>
     /// <exception cref="GramException">A file is missing or broken, the chat template is unknown, or a label is not one token.</exception>
-    public static GramJudge Load(ModelLocation location, ScalarType dtype = ScalarType.Float32, Device? device = null, int batchTokens = 8192, bool quantize = false)
+    public static GramJudge Load(ModelLocation location, ScalarType dtype = ScalarType.Float32, Device? device = null, int batchTokens = 8192, bool quantize = false, long prefixCacheBytes = 0)
     {
         var config = GramConfig.Read(location.FolderOf(GramConfig.FileName));
         var tokenizer = Tokenizer.Load(location.FolderOf(Tokenizer.FileName));
@@ -51,20 +52,20 @@ public sealed class GramJudge : IPairJudge, IDisposable
         {
             throw new GramException($"judge {location.Adapter ?? location.Directory}: {error.Message}", error);
         }
-        return new(CausalLM.Load(location, dtype, device, quantize), tokenizer, config, batchTokens, ownsModel: true);
+        return new(CausalLM.Load(location, dtype, device, quantize), tokenizer, config, batchTokens, ownsModel: true, prefixCacheBytes);
     }
 
     /// <summary>A judge over a model in memory (not owned), which must not change in the judge's life: what it made of the preamble is kept.</summary>
     /// <exception cref="GramException">The chat template is unknown, or a label is not one token.</exception>
-    public GramJudge(CausalLM model, Tokenizer tokenizer, GramConfig config, int batchTokens = 8192) : this(model, tokenizer, config, batchTokens, ownsModel: false) { }
+    public GramJudge(CausalLM model, Tokenizer tokenizer, GramConfig config, int batchTokens = 8192, long prefixCacheBytes = 0) : this(model, tokenizer, config, batchTokens, ownsModel: false, prefixCacheBytes) { }
 
-    private GramJudge(CausalLM model, Tokenizer tokenizer, GramConfig config, int batchTokens, bool ownsModel)
+    private GramJudge(CausalLM model, Tokenizer tokenizer, GramConfig config, int batchTokens, bool ownsModel, long prefixCacheBytes)
     {
         (this.model, this.tokenizer, this.config, this.ownsModel) = (model, tokenizer, config, ownsModel);
         prompt = new(config);
         template = ChatTemplate.Resolve(config.Template, tokenizer);
         labelIds = JudgeLabels.Ids(tokenizer, config.Labels);
-        scorer = new(model, labelIds[..2], batchTokens, Preamble()); // verdicts for the first and the second answer; further labels are training's
+        scorer = new(model, labelIds[..2], batchTokens, Preamble(), prefixCacheBytes); // verdicts for the first and the second answer; further labels are training's
     }
 
     /// <summary>Prompt, labels and template.</summary>
@@ -76,6 +77,9 @@ public sealed class GramJudge : IPairJudge, IDisposable
     /// <summary>Tokens that ran through the model to score prompts, padding included.</summary>
     public long Tokens => scorer.Tokens;
 
+    /// <summary>Tokens of prompts that earlier calls had computed.</summary>
+    public long ReusedTokens => scorer.ReusedTokens;
+
     internal CausalLM Model => model;
     internal Tokenizer Tokenizer => tokenizer;
     internal ChatTemplate Template => template;
@@ -86,6 +90,9 @@ public sealed class GramJudge : IPairJudge, IDisposable
 
     /// <summary>Whether the pair can be judged at all: answers are shortened to fit, a question is not.</summary>
     public bool Fits(AnswerPair pair) => PromptIds(pair.Question, "", "").Length <= model.Config.MaxPositionEmbeddings;
+
+    /// <summary>What a pair costs alone, once the preamble is there: the tokens of its question, and twice those of its answers.</summary>
+    public long TokensOf(AnswerPair pair) => tokenizer.Encode(pair.Question).Length + (2L * (tokenizer.Encode(pair.AnswerA).Length + tokenizer.Encode(pair.AnswerB).Length));
 
     /// <inheritdoc/>
     /// <exception cref="GramException">A question leaves no room in the context.</exception>
