@@ -1,6 +1,4 @@
 using System.Diagnostics;
-using System.Security.Cryptography;
-using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Gram.Host.Configuration;
@@ -96,16 +94,7 @@ internal sealed class JudgeJob(
     /// <summary>A short text of all that scores depend on beside the pairs: rows of another judge are not taken over.</summary>
     private string Signature(ModelLocation location, GramJudge judge, torch.ScalarType dtype)
     {
-        var weights = new[] { location.Directory, location.Adapter }.OfType<string>().SelectMany(folder => Directory.EnumerateFiles(folder, "*.safetensors").Order(StringComparer.Ordinal)).Select(path => new FileInfo(path));
-        var text = JsonSerializer.Serialize(new
-        {
-            Files = weights.Select(weight => new { weight.FullName, weight.Length, weight.LastWriteTimeUtc }),
-            judge.Config,
-            DType = dtype.ToString(),
-            options.RewardModelQuantizationBit,
-            Rationale = rationale.Rationale ? rationale : null,
-            Seed = rationale.Rationale ? common.Seed : 0,
-        });
-        return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)))[..8];
+        var fingerprint = JudgeFingerprint.Of(location, judge.Config, dtype, options.RewardModelQuantizationBit is not null);
+        return JudgeFingerprint.Of(JsonSerializer.Serialize(new { fingerprint, Rationale = rationale.Rationale ? rationale : null, Seed = rationale.Rationale ? common.Seed : 0 }))[..8];
     }
 }
