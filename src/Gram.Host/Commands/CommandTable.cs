@@ -13,7 +13,7 @@ internal static class CommandTable
     public static IReadOnlyList<Command> All { get; } =
     [
         new("ppo", "PPO with a GRAM judge; without arguments, the embedded help desk.", "gram ppo --max_steps 20 --seed 7",
-            typeof(PpoJob), typeof(PpoOptions), typeof(RationaleKeys), typeof(RevisionOptions), typeof(RunOptions)) { RunsBare = true, Trains = true, RunFolder = "runs/ppo", Preset = DemoPreset.Ppo },
+            typeof(PpoJob), typeof(PpoOptions), typeof(RemoteJudgeKeys), typeof(RationaleKeys), typeof(RevisionOptions), typeof(RunOptions)) { RunsBare = true, Trains = true, RunFolder = "runs/ppo", Preset = DemoPreset.Ppo },
         new("train", "Trains a GRAM judge, stage 1 or (gram_loss: true) stage 2, from a LLaMA-Factory YAML, or both from a list of two.", "gram train configs/train_gram_sst2.yaml --output_dir runs/judge",
             typeof(TrainJob), typeof(GramTrainingOptions), typeof(TrainOptions), typeof(RevisionOptions), typeof(RunOptions)) { Trains = true, RunFolder = "runs/train", TakesStages = true },
         new("align", "Trains GRAM from raw pairs, then PPO with it, in one process; without arguments, the embedded help desk.", "gram align --seed 7",

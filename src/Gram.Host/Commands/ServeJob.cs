@@ -6,7 +6,9 @@ using Gram.Host.Hosting;
 using Gram.Models;
 using Gram.Models.Speed;
 using Gram.Models.Tokenization;
+using Gram.Pipes;
 using Gram.Pipes.Events;
+using Gram.Reward.Remote;
 using Gram.Reward.Serving;
 using Gram.Serving;
 using Gram.Serving.Keys;
@@ -29,27 +31,15 @@ internal sealed class ServeJob(ServeOptions options, JudgeOptions judging, Commo
     {
         var keys = options.ApiKeys is { } file ? ApiKeys.Read(file) : ApiKeys.None;
         var template = options.Template is { } name ? ChatTemplate.ByName(name) : null;
-        var location = await models.JudgeAsync(judging.RewardModel, judging.RewardModelAdapters, cancellationToken);
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore().UseUrls([.. options.Addresses]);
         builder.Services.AddRoutingCore();
         builder.Services.AddSingleton<IHostLifetime, ProgramLifetime>().Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(options.ShutdownSeconds));
         AddLogging(builder.Logging);
-        builder.Services.AddGramJudge(location.Directory, judge =>
-        {
-            judge.Adapter = location.Adapter;
-            judge.DType = engine.InferenceDType(Workload.Scoring);
-            judge.Device = engine.Device;
-            judge.Quantize = judging.RewardModelQuantizationBit is not null;
-            judge.PrefixCacheBytes = (long)options.PrefixCacheMb << 20;
-            judge.MaxPairs = options.MaxBatchPairs;
-            judge.MaxBatchTokens = options.MaxBatchTokens;
-            judge.Gather = TimeSpan.FromMilliseconds(options.GatherMs);
-            judge.MaxWaitingPairs = options.MaxWaitingPairs;
-        });
+        await AddJudgeAsync(builder.Services, cancellationToken);
         builder.Services.AddRewardServer(new RewardServerOptions
         {
-            ModelName = judging.RewardModel,
+            ModelName = Name,
             MaxBodyBytes = options.MaxBodyBytes,
             MaxTextLength = options.MaxTextLength,
             MaxPairs = options.MaxPairs,
@@ -72,6 +62,38 @@ internal sealed class ServeJob(ServeOptions options, JudgeOptions judging, Commo
         return Result(app.Services.GetRequiredService<ServingTelemetry>());
     }
 
+    /// <summary>The judge as messages and answers name it.</summary>
+    private string Name => judging.RewardModel.Length > 0 ? judging.RewardModel : judging.Remote.BaseUrl!;
+
+    private async Task AddJudgeAsync(IServiceCollection services, CancellationToken cancellationToken)
+    {
+        if (judging.Remote.BaseUrl is not null)
+        {
+            var batches = new BatchOptions { MaxItems = options.MaxBatchPairs, Gather = TimeSpan.FromMilliseconds(options.GatherMs), MaxWaiting = options.MaxWaitingPairs };
+            services.AddSingleton(_ => new ServedJudge(OpenRemoteAsync, batches)).AddHostedService(provider => provider.GetRequiredService<ServedJudge>());
+            return;
+        }
+        var location = await models.JudgeAsync(judging.RewardModel, judging.RewardModelAdapters, cancellationToken);
+        services.AddGramJudge(location.Directory, judge =>
+        {
+            judge.Adapter = location.Adapter;
+            judge.DType = engine.InferenceDType(Workload.Scoring);
+            judge.Device = engine.Device;
+            judge.Quantize = judging.RewardModelQuantizationBit is not null;
+            judge.PrefixCacheBytes = (long)options.PrefixCacheMb << 20;
+            judge.MaxPairs = options.MaxBatchPairs;
+            judge.MaxBatchTokens = options.MaxBatchTokens;
+            judge.Gather = TimeSpan.FromMilliseconds(options.GatherMs);
+            judge.MaxWaitingPairs = options.MaxWaitingPairs;
+        });
+    }
+
+    private async Task<LoadedJudge> OpenRemoteAsync(CancellationToken cancellationToken)
+    {
+        var judge = await RemoteJudge.OpenAsync(judging.Remote.Options(judging.RewardModel), cancellationToken);
+        return new LoadedJudge(judge, judge.Config) { Fingerprint = judge.Fingerprint };
+    }
+
     private async Task ServeAsync(WebApplication app, ApiKeys keys, CancellationToken cancellationToken)
     {
         app.Services.GetService<ReferenceModel>(); // loaded now, not at the first request
@@ -83,7 +105,7 @@ internal sealed class ServeJob(ServeOptions options, JudgeOptions judging, Commo
         {
             throw new GramException($"the server cannot listen on {string.Join(", ", options.Addresses)}: {error.Message.TrimEnd('.')}; choose another --port, or --urls", error);
         }
-        notices.Publish(new Notice($"{judging.RewardModel} judges on {string.Join(", ", app.Urls)}; {RewardServer.OpenApiPath} describes the paths"));
+        notices.Publish(new Notice($"{Name} judges on {string.Join(", ", app.Urls)}; {RewardServer.OpenApiPath} describes the paths"));
         if (!keys.AreNeeded && app.Urls.Any(IsReachable)) notices.Publish(new Notice("whoever reaches this machine can use the server: give it keys (api_keys)", IsWarning: true));
         using var hangup = PosixSignalRegistration.Create(PosixSignal.SIGHUP, signal =>
         {
@@ -101,7 +123,7 @@ internal sealed class ServeJob(ServeOptions options, JudgeOptions judging, Commo
         try
         {
             await app.Services.GetRequiredService<ServedJudge>().ReloadAsync(CancellationToken.None);
-            notices.Publish(new Notice($"{judging.RewardModel} is loaded anew"));
+            notices.Publish(new Notice($"{Name} is loaded anew"));
         }
         catch (GramException error)
         {
