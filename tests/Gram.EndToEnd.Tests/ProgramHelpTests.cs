@@ -9,7 +9,7 @@ public sealed class ProgramHelpTests(TinyModels tiny)
         var run = await GramProgram.RunAsync(tiny.Root);
 
         run.ExitCode.Should().Be(0);
-        foreach (var command in (string[])["ppo", "train", "align", "generate", "judge", "rerank", "eval", "best-of-n", "bench", "doctor", "demo build"])
+        foreach (var command in (string[])["ppo", "train", "align", "generate", "judge", "rerank", "eval", "best-of-n", "serve", "bench", "doctor", "demo build"])
         {
             run.Output.Should().Contain($"\n  {command} ");
         }

@@ -9,7 +9,6 @@ using Gram.BestOfN;
 using Gram.Host.Configuration;
 using Gram.Host.Demo;
 using Gram.Host.Hosting;
-using Gram.Models.Speed;
 using Gram.Models;
 using Gram.Models.Generation;
 using Gram.Pipes.Events;
@@ -49,7 +48,7 @@ internal sealed record BestOfNOptions : IValidatableObject
 /// <summary>Generates n answers for each prompt, and picks the best by tournament, for several n.</summary>
 internal sealed class BestOfNJob(
     BestOfNOptions options, TournamentOptions tournament, JudgeOptions judging, RationaleKeys rationale, ModelOptions model, SamplingOptions sampling, CommonOptions common,
-    Engine engine, ModelFinder models, IPublisher<StepLogged> steps, IPublisher<Notice> notices) : IJob
+    Engine engine, ModelFinder models, JudgeOpener judges, IPublisher<StepLogged> steps, IPublisher<Notice> notices) : IJob
 {
     public async Task<JobResult> RunAsync(CancellationToken cancellationToken)
     {
@@ -57,9 +56,8 @@ internal sealed class BestOfNJob(
         var output = options.Output is null && common.OutputDir is null ? null : OutputFile.Choose(options.Output, "ranked.jsonl", common);
         var (prompts, gold) = Prompts();
         var policyLocation = await models.PolicyAsync(model.ModelNameOrPath, model.AdapterNameOrPath, cancellationToken);
-        var judgeLocation = await models.JudgeAsync(judging.RewardModel, judging.RewardModelAdapters, cancellationToken);
         using var policy = new TextModel(policyLocation, model, engine);
-        using var judge = GramJudge.Load(judgeLocation, engine.InferenceDType(Workload.Scoring), engine.Device, quantize: judging.RewardModelQuantizationBit is not null);
+        using var judge = await judges.OpenAsync(judging, rationale, common.Seed, dtype: null, cancellationToken);
 
         notices.Publish(new Notice($"generating {options.N.Max()} answers to each of {prompts.Count} prompts"));
         var groups = policy.Generate(prompts, sampling, greedy: true, options.N.Max(), new RandomSource(common.Seed), steps, onToken: null, cancellationToken);
@@ -67,7 +65,7 @@ internal sealed class BestOfNJob(
         var answers = groups.Select(group => group.Samples.Select(answer => JudgeText.Clean(answer.Text!)).ToList()).ToList();
 
         // The answers of a small n are the first of a large one's, and the judge remembers the pairs that they share.
-        var remembering = new CountingJudge(rationale.Over(judge, common.Seed) ?? (IPairJudge)judge);
+        var remembering = new CountingJudge(judge);
         var method = Tournament.ByName(tournament.Method);
         var estimates = new List<Estimate>();
         IReadOnlyList<TournamentResult> results = [];

@@ -13,7 +13,7 @@ internal static class CommandTable
     public static IReadOnlyList<Command> All { get; } =
     [
         new("ppo", "PPO with a GRAM judge; without arguments, the embedded help desk.", "gram ppo --max_steps 20 --seed 7",
-            typeof(PpoJob), typeof(PpoOptions), typeof(RationaleKeys), typeof(RevisionOptions), typeof(RunOptions)) { RunsBare = true, Trains = true, RunFolder = "runs/ppo", Preset = DemoPreset.Ppo },
+            typeof(PpoJob), typeof(PpoOptions), typeof(RemoteJudgeKeys), typeof(RationaleKeys), typeof(RevisionOptions), typeof(RunOptions)) { RunsBare = true, Trains = true, RunFolder = "runs/ppo", Preset = DemoPreset.Ppo },
         new("train", "Trains a GRAM judge, stage 1 or (gram_loss: true) stage 2, from a LLaMA-Factory YAML, or both from a list of two.", "gram train configs/train_gram_sst2.yaml --output_dir runs/judge",
             typeof(TrainJob), typeof(GramTrainingOptions), typeof(TrainOptions), typeof(RevisionOptions), typeof(RunOptions)) { Trains = true, RunFolder = "runs/train", TakesStages = true },
         new("align", "Trains GRAM from raw pairs, then PPO with it, in one process; without arguments, the embedded help desk.", "gram align --seed 7",
@@ -28,6 +28,8 @@ internal static class CommandTable
             typeof(EvalJob), typeof(EvalOptions)) { Word = EvalOptions.BenchmarkKey, RunFolder = "runs/eval" },
         new("best-of-n", "Generates n answers, then picks the best; without arguments, the embedded help desk.", "gram best-of-n --n 1,4,16",
             typeof(BestOfNJob), typeof(ModelOptions), typeof(RevisionOptions), typeof(JudgeOptions), typeof(RationaleKeys), typeof(BestOfNOptions), typeof(TournamentOptions), typeof(SamplingOptions)) { RunsBare = true, Preset = DemoPreset.BestOfN },
+        new("serve", "The judge over HTTP, in the protocols of OpenRLHF, LLaMA-Factory, vLLM and NeMo Gym and its own; without arguments, the embedded judge.", "gram serve --reward_model runs/judge --port 5080",
+            typeof(ServeJob), typeof(JudgeOptions), typeof(ServeOptions)) { RunsBare = true, Preset = DemoPreset.Serve },
         new("demo build", "Makes the embedded help desk's policy and judge again, from nothing.", "gram demo build --output_dir runs/demo-build", typeof(DemoBuildJob)) { RunsBare = true, RunFolder = "runs/demo-build" },
         new("export", "Writes a model whole: its adapter merged, in other shards or another dtype.", "gram export --model Qwen/Qwen3-0.6B --adapter_name_or_path lora --output_dir merged",
             typeof(ExportJob), typeof(ExportOptions), typeof(RevisionOptions)) { Trains = true },

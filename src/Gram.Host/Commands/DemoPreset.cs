@@ -15,6 +15,8 @@ internal static class DemoPreset
         DemoDefaults.Ppo.Concat(Written(DemoRecipe.JudgeStage1, AlignOptions.Stage1)).Concat(Written(DemoRecipe.JudgeStage2, AlignOptions.Stage2)),
         "model_name_or_path", "dataset", "eval_dataset", "judge_dataset", "judge_eval_dataset");
 
+    public static IReadOnlyDictionary<string, string> Serve { get; } = With([], "reward_model");
+
     private static Dictionary<string, string> With(IEnumerable<KeyValuePair<string, string>> values, params string[] demoKeys)
     {
         var preset = values.Where(pair => pair.Key != "output_dir").ToDictionary();

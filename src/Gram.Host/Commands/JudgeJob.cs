@@ -1,18 +1,13 @@
 using System.Diagnostics;
-using System.Security.Cryptography;
-using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Gram.Host.Configuration;
 using Gram.Host.Hosting;
 using Gram.Models;
-using Gram.Models.Speed;
-using Gram.Models.Transformer;
 using Gram.Pipes.Events;
 using Gram.Reward.Data;
 using Gram.Reward.Judging;
 using Gram.Training.Runs;
-using TorchSharp;
 
 namespace Gram.Host.Commands;
 
@@ -21,7 +16,7 @@ namespace Gram.Host.Commands;
 /// left beside the output file are taken over.
 /// </summary>
 internal sealed class JudgeJob(
-    JudgeOptions options, RationaleKeys rationale, RowFileOptions files, CommonOptions common, Engine engine, ModelFinder models, IPublisher<StepLogged> steps, IPublisher<Notice> notices) : IJob
+    JudgeOptions options, RationaleKeys rationale, RowFileOptions files, CommonOptions common, JudgeOpener judges, IPublisher<StepLogged> steps, IPublisher<Notice> notices) : IJob
 {
     /// <summary>Rows scored together: what the judge sorts by length, and what a resumed run repeats at most.</summary>
     private const int Window = 256;
@@ -30,11 +25,8 @@ internal sealed class JudgeJob(
     {
         var output = OutputFile.Choose(files.Output, "scored.jsonl", common);
         int? total = files.Input == "-" ? null : PairFile.Read(files.Input).Count(); // a bad row is found now, not after hours
-        var location = await models.JudgeAsync(options.RewardModel, options.RewardModelAdapters, cancellationToken);
-        var dtype = engine.InferenceDType(Workload.Scoring);
-        using var judge = GramJudge.Load(location, dtype, engine.Device, quantize: options.RewardModelQuantizationBit is not null);
-        var reasoning = rationale.Over(judge, common.Seed);
-        using var partial = output == "-" ? null : PartialRows.Open(output, Signature(location, judge, dtype));
+        using var judge = await judges.OpenAsync(options, rationale, common.Seed, dtype: null, cancellationToken);
+        using var partial = output == "-" ? null : PartialRows.Open(output, Signature(judge));
         var collected = output == "-" && common.Json ? new JsonArray() : null;
 
         var (done, dropped, comparedBefore, clock, file) = (new JudgedRows(), 0, 0L, Stopwatch.StartNew(), "");
@@ -47,7 +39,7 @@ internal sealed class JudgeJob(
                 continue;
             }
             if (done.Count > 0 && done.Count == partial?.Taken) notices.Publish(new Notice($"going on after {done.Count} pairs that an earlier run left beside {output}"));
-            var (scores, scoredRows) = await ScoreAsync(rows, judge, reasoning, cancellationToken);
+            var (scores, scoredRows) = await ScoreAsync(rows, judge, cancellationToken);
             foreach (var (row, score) in rows.Zip(scores)) done.Add(row, score);
             if (partial is not null) partial.Add(scoredRows);
             else if (collected is null) JsonRows.Write(output, scoredRows);
@@ -60,9 +52,9 @@ internal sealed class JudgeJob(
         partial?.Finish();
 
         var pairsPerSecond = (done.Comparisons - comparedBefore) / seconds;
-        var json = CountingJudge.Report(done.Count, done.Comparisons, done.OrderDisagreement, judge, dropped, seconds, pairsPerSecond);
+        var json = CountingJudge.Report(done.Count, done.Comparisons, done.OrderDisagreement, judge.Shortened, dropped, seconds, pairsPerSecond);
         if (done.Accuracy is { } accuracy) json["accuracy"] = accuracy;
-        if (reasoning is not null) json["rationales"] = reasoning.Rationales;
+        if (judge.Reasoning is { } reasoning) json["rationales"] = reasoning.Rationales;
         if (collected is not null) json["pairs"] = collected;
         var right = done.Accuracy is { } share ? $", {share:0.000} of {done.Ranked} ranked pairs right" : "";
         return new JobResult(json, $"{done.Count} pairs in {seconds:0.0} s ({pairsPerSecond:0.0} pairs/s){right}, order disagreement {done.OrderDisagreement:0.000}, {judge.Shortened} shortened: {output}") { DataOnOutput = output == "-" };
@@ -70,16 +62,16 @@ internal sealed class JudgeJob(
         bool Fits(PairRow row)
         {
             file = row.Source.File;
-            if (JudgeRoom.Holds(reasoning is null ? judge.Fits : reasoning.Fits, judge, row.Source, row.Prompt, notices)) return true;
+            if (JudgeRoom.Holds(judge, row.Source, row.Prompt, notices)) return true;
             dropped++;
             return false;
         }
     }
 
-    private static async Task<(IReadOnlyList<PairScore> Scores, IReadOnlyList<JsonObject> Rows)> ScoreAsync(PairRow[] rows, GramJudge judge, RationaleJudge? reasoning, CancellationToken cancellationToken)
+    private static async Task<(IReadOnlyList<PairScore> Scores, IReadOnlyList<JsonObject> Rows)> ScoreAsync(PairRow[] rows, OpenJudge judge, CancellationToken cancellationToken)
     {
         AnswerPair[] pairs = [.. rows.Select(row => row.Pair(judge.Config.TurnFormat))];
-        if (reasoning is null)
+        if (judge.Reasoning is not { } reasoning)
         {
             var scores = await judge.ScoreAsync(pairs, cancellationToken);
             return (scores, [.. rows.Zip(scores, (row, score) => row.Scored(score))]);
@@ -94,18 +86,6 @@ internal sealed class JudgeJob(
     }
 
     /// <summary>A short text of all that scores depend on beside the pairs: rows of another judge are not taken over.</summary>
-    private string Signature(ModelLocation location, GramJudge judge, torch.ScalarType dtype)
-    {
-        var weights = new[] { location.Directory, location.Adapter }.OfType<string>().SelectMany(folder => Directory.EnumerateFiles(folder, "*.safetensors").Order(StringComparer.Ordinal)).Select(path => new FileInfo(path));
-        var text = JsonSerializer.Serialize(new
-        {
-            Files = weights.Select(weight => new { weight.FullName, weight.Length, weight.LastWriteTimeUtc }),
-            judge.Config,
-            DType = dtype.ToString(),
-            options.RewardModelQuantizationBit,
-            Rationale = rationale.Rationale ? rationale : null,
-            Seed = rationale.Rationale ? common.Seed : 0,
-        });
-        return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)))[..8];
-    }
+    private string Signature(OpenJudge judge) =>
+        JudgeFingerprint.Of(JsonSerializer.Serialize(new { judge.Fingerprint, Rationale = rationale.Rationale ? rationale : null, Seed = rationale.Rationale ? common.Seed : 0 }))[..8];
 }

@@ -5,7 +5,6 @@ using System.Text.Json.Nodes;
 using Gram.BestOfN;
 using Gram.Host.Configuration;
 using Gram.Host.Hosting;
-using Gram.Models.Speed;
 using Gram.Pipes.Events;
 using Gram.Reward.Data;
 using Gram.Reward.Judging;
@@ -22,22 +21,22 @@ internal sealed record TournamentOptions
 }
 
 /// <summary>Ranks given generations.</summary>
-internal sealed class RerankJob(TournamentOptions tournament, JudgeOptions options, RationaleKeys rationale, RowFileOptions files, CommonOptions common, Engine engine, ModelFinder models, IPublisher<Notice> notices) : IJob
+internal sealed class RerankJob(TournamentOptions tournament, JudgeOptions options, RationaleKeys rationale, RowFileOptions files, CommonOptions common, JudgeOpener judges, IPublisher<Notice> notices) : IJob
 {
     public async Task<JobResult> RunAsync(CancellationToken cancellationToken)
     {
         var output = OutputFile.Choose(files.Output, "ranked.jsonl", common);
         var all = GenerationFile.Read(files.Input).ToList();
-        using var judge = GramJudge.Load(await models.JudgeAsync(options.RewardModel, options.RewardModelAdapters, cancellationToken), engine.InferenceDType(Workload.Scoring), engine.Device, quantize: options.RewardModelQuantizationBit is not null);
+        using var judge = await judges.OpenAsync(options, rationale, common.Seed, dtype: null, cancellationToken);
         var rows = JudgeRoom.Keep(all, judge, row => row.Source, row => row.Prompt, notices);
-        var counting = new CountingJudge(rationale.Over(judge, common.Seed) ?? (IPairJudge)judge);
+        var counting = new CountingJudge(judge);
         var method = Tournament.ByName(tournament.Method);
         var clock = Stopwatch.StartNew();
         var results = await method.RankAsync(counting, [.. rows.Select(row => (row.Prompt.QuestionAs(judge.Config.TurnFormat), (IReadOnlyList<string>)[.. row.Responses.Select(JudgeText.Clean)]))], cancellationToken);
         var seconds = clock.Elapsed.TotalSeconds;
 
         var ranked = rows.Zip(results, (row, result) => RankedRow.Of(row.Source.Fields, result, method.Name)).ToList();
-        var json = counting.Report(rows.Count, judge, all.Count - rows.Count, seconds);
+        var json = counting.Report(rows.Count, judge.Shortened, all.Count - rows.Count, seconds);
         if (output == "-" && common.Json) json["ranked"] = new JsonArray([.. ranked]);
         else JsonRows.Write(output, ranked);
         return new JobResult(json, $"{rows.Count} rows ranked by {method.Name}, {counting.Comparisons} comparisons in {seconds:0.0} s, order disagreement {counting.OrderDisagreement:0.000}: {output}") { DataOnOutput = output == "-" };

@@ -28,9 +28,9 @@ internal sealed record ModelOptions
 }
 
 /// <summary>Keys of a judge.</summary>
-internal sealed record JudgeOptions
+internal sealed record JudgeOptions : IValidatableObject
 {
-    [ConfigurationKeyName("reward_model"), Required, Description("the judge: a GRAM checkpoint's directory or hub id")]
+    [ConfigurationKeyName("reward_model"), Description("the judge: a GRAM checkpoint's directory or hub id; with base_url the model's name there")]
     public string RewardModel { get; init; } = "";
 
     [ConfigurationKeyName("reward_model_adapters"), Description("a LoRA adapter that goes over the judge: a PEFT directory or hub id (an adapter that names its base can also be the judge)")]
@@ -39,6 +39,16 @@ internal sealed record JudgeOptions
     [ConfigurationKeyName("reward_model_quantization_bit"), Description("8: the blocks' linear layers of the judge become int8 as it is loaded, half of bfloat16's memory")]
     [AllowedValues(null, 8, ErrorMessage = "reward_model_quantization_bit must be 8: int8 is the only quantised form")]
     public int? RewardModelQuantizationBit { get; init; }
+
+    /// <summary>Where it is, if not here.</summary>
+    public RemoteJudgeKeys Remote { get; init; } = new();
+
+    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
+    {
+        foreach (var problem in Remote.Validate(validationContext)) yield return problem;
+        if (Remote.BaseUrl is null && RewardModel.Length == 0) yield return new ValidationResult("--reward_model is needed: the judge, a GRAM checkpoint's directory or hub id; or --base_url, where one is served");
+        if (Remote.BaseUrl is not null && (RewardModelAdapters is not null || RewardModelQuantizationBit is not null)) yield return new ValidationResult("reward_model_adapters, reward_model_quantization_bit: what a judge at base_url computes with is its server's; leave them out");
+    }
 }
 
 /// <summary>Keys of a file that is read and one that is written.</summary>

@@ -22,17 +22,17 @@ internal sealed class CountingJudge(IPairJudge judge) : IPairJudge
     }
 
     /// <summary>What --json says of a judging command.</summary>
-    public JsonObject Report(int count, GramJudge model, int dropped, double seconds) => Report(count, Comparisons, OrderDisagreement, model, dropped, seconds, Comparisons / seconds);
+    public JsonObject Report(int count, long shortened, int dropped, double seconds) => Report(count, Comparisons, OrderDisagreement, shortened, dropped, seconds, Comparisons / seconds);
 
     /// <summary>The same, of comparisons that were counted elsewhere.</summary>
-    public static JsonObject Report(int count, long comparisons, double orderDisagreement, GramJudge model, int dropped, double seconds, double pairsPerSecond) => new()
+    public static JsonObject Report(int count, long comparisons, double orderDisagreement, long shortened, int dropped, double seconds, double pairsPerSecond) => new()
     {
         ["count"] = count,
         ["comparisons"] = comparisons,
         ["seconds"] = seconds,
         ["pairs_per_s"] = pairsPerSecond,
         ["order_disagreement"] = orderDisagreement,
-        ["shortened"] = model.Shortened,
+        ["shortened"] = shortened,
         ["dropped"] = dropped,
     };
 }

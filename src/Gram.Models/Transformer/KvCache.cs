@@ -27,6 +27,9 @@ public sealed class KvCache : IDisposable
     /// <summary>Most tokens that a row can hold.</summary>
     public int Capacity { get; }
 
+    /// <summary>Memory of its keys and values.</summary>
+    public long Bytes => keys.Concat(values).Sum(tensor => tensor.numel() * tensor.element_size());
+
     /// <summary>[rows, kvHeads, capacity, headDim] keys of a layer.</summary>
     internal Tensor Keys(int layer) => keys[layer];
     /// <summary>[rows, kvHeads, capacity, headDim] values of a layer.</summary>
@@ -81,23 +84,44 @@ public sealed class KvCache : IDisposable
     }
 
     /// <summary>A new cache whose row i is this one's row rows[i] (repeats allowed), with its own capacity.</summary>
-    public KvCache Select(IReadOnlyList<int> rows, int capacity)
+    public KvCache Select(IReadOnlyList<int> rows, int capacity) => Gather(this, [.. rows.Select(row => ((KvCache?)this, row, lengths[row]))], capacity);
+
+    /// <summary>A new cache whose rows are the beginnings of other caches' rows.</summary>
+    /// <param name="rows">Whose row, which, and how many of its tokens (repeats allowed; a row without a cache begins empty), at least one of a cache. All caches are of one model.</param>
+    /// <param name="capacity">Most tokens that a row can hold.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A row holds fewer tokens, or the new ones have no room for them.</exception>
+    public static KvCache Gather(IReadOnlyList<(KvCache? From, int Row, int Length)> rows, int capacity) =>
+        Gather(rows.First(row => row.From is not null).From!, rows, capacity);
+
+    private static KvCache Gather(KvCache model, IReadOnlyList<(KvCache? From, int Row, int Length)> rows, int capacity)
     {
-        int[] selected = [.. rows.Select(row => lengths[row])];
-        var longest = selected.DefaultIfEmpty().Max();
-        if (capacity < longest) throw new ArgumentOutOfRangeException(nameof(capacity), capacity, $"the cache holds {longest} tokens");
+        foreach (var (from, row, length) in rows)
+        {
+            ArgumentOutOfRangeException.ThrowIfGreaterThan(length, from?.lengths[row] ?? 0, nameof(rows));
+            ArgumentOutOfRangeException.ThrowIfLessThan(capacity, length);
+        }
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
-        var index = Index(rows);
-        var cache = new KvCache(Copy(keys), Copy(values), rows.Count, capacity);
-        selected.CopyTo(cache.lengths, 0);
+        var sources = rows.Select((row, place) => (row.From, row.Row, row.Length, Place: place)).Where(row => row.Length > 0)
+            .GroupBy(row => row.From!)
+            .Select(group => (From: group.Key, Rows: group.Key.Index([.. group.Select(row => row.Row)]), Places: group.Key.Index([.. group.Select(row => row.Place)]), Whole: group.Count() == rows.Count, Longest: group.Max(row => row.Length)))
+            .ToList();
+        var cache = new KvCache(Copy(each => each.keys), Copy(each => each.values), rows.Count, capacity);
+        for (var i = 0; i < rows.Count; i++) cache.lengths[i] = rows[i].Length;
         return cache;
 
-        Tensor[] Copy(Tensor[] layers) => [.. layers.Select(layer =>
+        Tensor[] Copy(Func<KvCache, Tensor[]> layers) => [.. layers(model).Select((like, layer) =>
         {
-            var shape = layer.shape;
-            var copy = Zeros(rows.Count, shape[1], capacity, shape[3], layer.dtype, layer.device);
-            if (longest > 0) copy.narrow(2, 0, longest).copy_(layer.narrow(2, 0, longest).index_select(0, index));
+            var shape = like.shape;
+            var copy = Zeros(rows.Count, shape[1], capacity, shape[3], like.dtype, like.device);
+            foreach (var (from, selected, places, whole, longest) in sources)
+            {
+                using var tokens = layers(from)[layer].narrow(2, 0, longest);
+                using var picked = tokens.index_select(0, selected);
+                using var target = copy.narrow(2, 0, longest);
+                if (whole) target.copy_(picked);
+                else target.index_copy_(0, places, picked);
+            }
             return copy;
         })];
     }

@@ -38,9 +38,10 @@ public sealed class GramJudge : IPairJudge, IDisposable
     /// <param name="device">Where it runs; default the CPU.</param>
     /// <param name="batchTokens">Most tokens of a forward.</param>
     /// <param name="quantize">Whether its blocks' linears become int8; the label rows of its head stay as they are.</param>
+    /// <param name="prefixCacheBytes">Memory for what the prompts of one call begin with (questions, first answers), so that later calls about them need not compute it again; 0 = none.</param>
     /// <param name="shared">The base of its adapter in memory, which others use too (not owned); null: loaded.</param>
     /// <exception cref="GramException">A file is missing or broken, the chat template is unknown, or a label is not one token.</exception>
-    public static GramJudge Load(ModelLocation location, ScalarType dtype = ScalarType.Float32, Device? device = null, int batchTokens = 8192, bool quantize = false, CausalLM? shared = null)
+    public static GramJudge Load(ModelLocation location, ScalarType dtype = ScalarType.Float32, Device? device = null, int batchTokens = 8192, bool quantize = false, long prefixCacheBytes = 0, CausalLM? shared = null)
     {
         var config = GramConfig.Read(location.FolderOf(GramConfig.FileName));
         var tokenizer = Tokenizer.Load(location.FolderOf(Tokenizer.FileName));
@@ -55,20 +56,20 @@ public sealed class GramJudge : IPairJudge, IDisposable
             throw new GramException($"judge {location.Adapter ?? location.Directory}: {error.Message}", error);
         }
         var model = shared is not null && location.Adapter is { } adapter ? shared.WithAdapter(LoraAdapter.Load(adapter, shared)) : CausalLM.Load(location, dtype, device, quantize);
-        return new(model, tokenizer, config, batchTokens, ownsModel: true);
+        return new(model, tokenizer, config, batchTokens, ownsModel: true, prefixCacheBytes);
     }
 
     /// <summary>A judge over a model in memory (not owned), which must not change in the judge's life: what it made of the preamble is kept.</summary>
     /// <exception cref="GramException">The chat template is unknown, or a label is not one token.</exception>
-    public GramJudge(CausalLM model, Tokenizer tokenizer, GramConfig config, int batchTokens = 8192) : this(model, tokenizer, config, batchTokens, ownsModel: false) { }
+    public GramJudge(CausalLM model, Tokenizer tokenizer, GramConfig config, int batchTokens = 8192, long prefixCacheBytes = 0) : this(model, tokenizer, config, batchTokens, ownsModel: false, prefixCacheBytes) { }
 
-    private GramJudge(CausalLM model, Tokenizer tokenizer, GramConfig config, int batchTokens, bool ownsModel)
+    private GramJudge(CausalLM model, Tokenizer tokenizer, GramConfig config, int batchTokens, bool ownsModel, long prefixCacheBytes)
     {
         (this.model, this.tokenizer, this.config, this.batchTokens, this.ownsModel) = (model, tokenizer, config, batchTokens, ownsModel);
         prompt = new(config);
         template = ChatTemplate.Resolve(config.Template, tokenizer);
         labelIds = JudgeLabels.Ids(tokenizer, config.Labels);
-        scorer = new(model, labelIds[..2], batchTokens, Preamble()); // verdicts for the first and the second answer; further labels are training's
+        scorer = new(model, labelIds[..2], batchTokens, Preamble(), prefixCacheBytes); // verdicts for the first and the second answer; further labels are training's
     }
 
     /// <summary>Prompt, labels and template.</summary>
@@ -82,6 +83,9 @@ public sealed class GramJudge : IPairJudge, IDisposable
     /// <summary>Tokens that ran through the model to score prompts, padding included.</summary>
     public long Tokens => scorer.Tokens;
 
+    /// <summary>Tokens of prompts that earlier calls had computed.</summary>
+    public long ReusedTokens => scorer.ReusedTokens;
+
     internal CausalLM Model => model;
     internal Tokenizer Tokenizer => tokenizer;
     internal ChatTemplate Template => template;
@@ -92,6 +96,9 @@ public sealed class GramJudge : IPairJudge, IDisposable
 
     /// <summary>Whether the pair can be judged at all: answers are shortened to fit, a question is not.</summary>
     public bool Fits(AnswerPair pair) => PromptIds(pair.Question, "", "").Length <= model.Config.MaxPositionEmbeddings;
+
+    /// <summary>What a pair costs alone, once the preamble is there: the tokens of its question, and twice those of its answers.</summary>
+    public long TokensOf(AnswerPair pair) => tokenizer.Encode(pair.Question).Length + (2L * (tokenizer.Encode(pair.AnswerA).Length + tokenizer.Encode(pair.AnswerB).Length));
 
     /// <inheritdoc/>
     /// <exception cref="GramException">A question leaves no room in the context.</exception>

@@ -23,10 +23,11 @@ internal sealed record PromptBranch(int[] Ids, int Start, int End, IReadOnlyList
     /// <summary>The branches of prompts, after their first tokens, which are the same in all of them.</summary>
     /// <param name="prompts">Ids of the prompts.</param>
     /// <param name="start">Tokens that all of them begin with; each prompt is longer.</param>
-    public static IReadOnlyList<PromptBranch> Of(IReadOnlyList<int[]> prompts, int start)
+    /// <param name="which">The prompts that are meant; null: all.</param>
+    public static IReadOnlyList<PromptBranch> Of(IReadOnlyList<int[]> prompts, int start, IEnumerable<int>? which = null)
     {
         // In lexicographic order the prompts of a beginning lie side by side, and share what the first and the last of them share.
-        var order = Enumerable.Range(0, prompts.Count).ToArray();
+        var order = (which ?? Enumerable.Range(0, prompts.Count)).ToArray();
         Array.Sort(order, (a, b) => prompts[a].AsSpan().SequenceCompareTo(prompts[b]));
         var branches = new List<PromptBranch>();
         Add(branches, prompts, order, start, start, Deepest);

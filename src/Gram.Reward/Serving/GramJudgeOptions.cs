@@ -1,4 +1,3 @@
-using Gram.Reward.Judging;
 using static TorchSharp.torch;
 
 namespace Gram.Reward.Serving;
@@ -24,6 +23,18 @@ public sealed record GramJudgeOptions
     /// <summary>Most tokens of a forward.</summary>
     public int BatchTokens { get; set; } = 8192;
 
-    /// <summary>Pairs of waiting requests that are judged together, as <see cref="BatchingJudge"/> takes it.</summary>
+    /// <summary>Memory for what recent questions and answers were to the model, so that later pairs about them cost less.</summary>
+    public long PrefixCacheBytes { get; set; }
+
+    /// <summary>Pairs from which a batch of waiting requests takes no further one.</summary>
     public int MaxPairs { get; set; } = 256;
+
+    /// <summary>Tokens beyond which a batch of waiting requests takes no further one.</summary>
+    public long MaxBatchTokens { get; set; } = long.MaxValue;
+
+    /// <summary>How long the first request after a pause waits for company.</summary>
+    public TimeSpan Gather { get; set; }
+
+    /// <summary>Pairs that may wait; requests above that get an <see cref="Pipes.OverloadedException"/>.</summary>
+    public int MaxWaitingPairs { get; set; } = int.MaxValue;
 }

@@ -92,6 +92,23 @@ public sealed class BatchingJudgeTests
         await judge.Invoking(async disposed => await disposed.ScoreAsync([Pair(2)])).Should().ThrowAsync<ObjectDisposedException>();
     }
 
+    [Fact]
+    public async Task Complete_JudgesWhatWaitsAndTakesNoMore()
+    {
+        var inner = new GatedJudge();
+        await using var judge = new BatchingJudge(inner, maxPairs: 2);
+        var waiting = Enumerable.Range(0, 5).Select(i => judge.ScoreAsync([Pair(i)]).AsTask()).ToList();
+        await inner.Called.WaitAsync();
+
+        var complete = judge.CompleteAsync();
+        await judge.Invoking(async closed => await closed.ScoreAsync([Pair(9)])).Should().ThrowAsync<ObjectDisposedException>();
+        await inner.LetGoAsync(5);
+        await complete;
+
+        for (var i = 0; i < waiting.Count; i++) (await waiting[i]).Single().PAb.Should().Be(Expected(i));
+        judge.Waiting.Should().Be(0);
+    }
+
     private static AnswerPair Pair(int i) => new($"{i}", "yes", "no");
 
     private static double Expected(int i) => i / 1000.0;

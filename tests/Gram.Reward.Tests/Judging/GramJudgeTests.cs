@@ -157,6 +157,56 @@ public sealed class GramJudgeTests : IDisposable
     }
 
     [SkippableFact]
+    public async Task Score_WithAPrefixCache_EqualsThePlainForwardAndComputesQuestionsOnce()
+    {
+        using var judge = new GramJudge(model, tokenizer, Config, prefixCacheBytes: 64 << 20);
+        using var without = Judge();
+        // Requests one at a time: samples of three questions against a reference of each, and a pair of two samples.
+        AnswerPair[] pairs = [.. Enumerable.Range(0, 12).Select(i => new AnswerPair(Text(i % 3, 12), Text(10 + i, 2 + (i % 4)), Text(40 + (i % 3), 5))), new(Text(0, 12), Text(10, 2), Text(13, 5))];
+
+        foreach (var pair in pairs)
+        {
+            var score = (await judge.ScoreAsync([pair]))[0];
+            await without.ScoreAsync([pair]);
+            score.PAb.Should().BeApproximately(Plain(judge, pair.Question, pair.AnswerA, pair.AnswerB), Tolerance);
+            score.PBa.Should().BeApproximately(1 - Plain(judge, pair.Question, pair.AnswerB, pair.AnswerA), Tolerance);
+        }
+        judge.ReusedTokens.Should().BeGreaterThan(9 * tokenizer.Encode(Text(0, 12)).Length, "each question comes four times, in two orders");
+        judge.Tokens.Should().BeLessThan(without.Tokens);
+        without.ReusedTokens.Should().Be(0);
+
+        var again = await judge.ScoreAsync(pairs); // all together, over what is kept
+        for (var i = 0; i < pairs.Length; i++) again[i].PAb.Should().BeApproximately(Plain(judge, pairs[i].Question, pairs[i].AnswerA, pairs[i].AnswerB), Tolerance);
+    }
+
+    [SkippableTheory]
+    [InlineData(1)]
+    [InlineData(40_000)]
+    [InlineData(1 << 20)]
+    public async Task Score_WithASmallPrefixCache_DropsTheOldestAndStaysRight(long bytes)
+    {
+        using var judge = new GramJudge(model, tokenizer, Config, prefixCacheBytes: bytes);
+        for (var i = 0; i < 20; i++)
+        {
+            AnswerPair[] pairs = [new(Text(i % 7, 10), Text(60 + i, 3), Text(90 + i, 2)), new(Text((i + 1) % 7, 10), Text(60 + i, 3), Text(90 + i, 2))];
+
+            var scores = await judge.ScoreAsync(pairs);
+
+            foreach (var (pair, score) in pairs.Zip(scores)) score.PAb.Should().BeApproximately(Plain(judge, pair.Question, pair.AnswerA, pair.AnswerB), Tolerance);
+        }
+    }
+
+    [SkippableFact]
+    public async Task Dispose_WithAPrefixCache_LeaksNoTensors()
+    {
+        var before = DisposeScopeManager.Statistics.ThreadTotalLiveCount;
+        using (var judge = new GramJudge(model, tokenizer, Config, prefixCacheBytes: 100_000))
+            for (var i = 0; i < 8; i++) await judge.ScoreAsync([new(Text(i, 10), Text(60 + i, 3), Text(90 + i, 2))]);
+
+        DisposeScopeManager.Statistics.ThreadTotalLiveCount.Should().Be(before);
+    }
+
+    [SkippableFact]
     public async Task Score_FromManyThreads_IsTheSame()
     {
         using var judge = Judge();

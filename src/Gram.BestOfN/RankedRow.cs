@@ -1,11 +1,11 @@
 using System.Text.Json.Nodes;
-using Gram.BestOfN;
 
-namespace Gram.Host.Commands;
+namespace Gram.BestOfN;
 
 /// <summary>A row of generations with the outcome of its tournament.</summary>
-internal static class RankedRow
+public static class RankedRow
 {
+    /// <summary>The row with best, ranking, scores, method and comparisons.</summary>
     public static JsonObject Of(JsonObject generations, TournamentResult result, string method)
     {
         var row = (JsonObject)generations.DeepClone();

@@ -1,0 +1,141 @@
+using System.Text.Json.Nodes;
+using Gram.Models;
+using Gram.Reward.Judging;
+using Gram.Reward.Remote;
+using Microsoft.AspNetCore.Http;
+
+namespace Gram.Serving.Tests.Remote;
+
+public sealed class ChatJudgeTests : IDisposable
+{
+    private readonly TemporaryDirectory folder = new();
+
+    public void Dispose() => folder.Dispose();
+
+    [Fact]
+    public async Task Score_Pairs_AreSoftmaxOfTheLabelsInBothOrders()
+    {
+        await using var server = await ChatServer.StartAsync();
+        using var judge = await RemoteJudge.OpenAsync(Options(server));
+        AnswerPair[] pairs = [.. Enumerable.Range(0, 20).Select(i => new AnswerPair($"Why {i}?", $"So {i}.", $"No {i}.")), new("Same?", "Yes.", "Yes.")];
+
+        var scores = await judge.ScoreAsync(pairs);
+
+        foreach (var (pair, score) in pairs.Zip(scores))
+        {
+            score.PAb.Should().BeApproximately(RuleJudge.ScoreOf(pair).PAb, 1e-12);
+            score.PBa.Should().BeApproximately(RuleJudge.ScoreOf(pair).PBa, 1e-12);
+        }
+        server.Requests.Should().HaveCount(40, "equal answers need no request");
+        var (body, authorization) = server.Requests[0];
+        authorization.Should().Be("Bearer secret");
+        body["model"]!.GetValue<string>().Should().Be("gram");
+        body["max_tokens"]!.GetValue<int>().Should().Be(1);
+        body["logprobs"]!.GetValue<bool>().Should().BeTrue();
+        body["top_logprobs"]!.GetValue<int>().Should().Be(20);
+        body["chat_template_kwargs"]!["enable_thinking"]!.GetValue<bool>().Should().BeFalse();
+        server.MostUnderWay.Should().BeLessThanOrEqualTo(4).And.BeGreaterThan(1);
+    }
+
+    [Fact]
+    public async Task Score_LabelThatIsMissing_IsAnErrorAndNeverProbabilityZero()
+    {
+        await using var server = await ChatServer.StartAsync();
+        using var judge = await RemoteJudge.OpenAsync(Options(server));
+        server.Shown = tokens => [.. tokens.Where(token => token.Token != "B")];
+
+        (await FluentActions.Invoking(async () => await judge.ScoreAsync([new("Why?", "So.", "No.")])).Should().ThrowAsync<GramException>())
+            .WithMessage("judge at http://127.0.0.1:*: label \"B\" is not among the 3 likeliest tokens (\"A\", \" The\", \"Both\", …): is gram a GRAM judge*");
+
+        server.Shown = tokens => [.. tokens.Select(token => token.Token == "A" ? token with { LogProb = -9999 } : token)];
+        (await FluentActions.Invoking(async () => await judge.ScoreAsync([new("Why?", "So.", "No.")])).Should().ThrowAsync<GramException>()).WithMessage("*label \"A\" is not among*");
+    }
+
+    [Fact]
+    public async Task Score_OwnPromptAndLabels_AreThoseOfTheConfig()
+    {
+        var config = new GramConfig { Prompt = "Q: {question}\n1: {answer_a}\n2: {answer_b}\nBest:", Labels = [" 1", " 2"], EnableThinking = null };
+        await using var server = await ChatServer.StartAsync(config);
+        using var judge = await RemoteJudge.OpenAsync(Options(server) with { Config = config, RequestFields = new JsonObject { ["guided_choice"] = new JsonArray(" 1", " 2") } });
+
+        var score = (await judge.ScoreAsync([new("Why?", "So.", "No.")]))[0];
+
+        score.PAb.Should().BeApproximately(RuleJudge.ScoreOf(new("Why?", "So.", "No.")).PAb, 1e-12);
+        server.Requests.Select(request => request.Body["messages"]![0]!["content"]!.GetValue<string>()).Should().BeEquivalentTo("Q: Why?\n1: So.\n2: No.\nBest:", "Q: Why?\n1: No.\n2: So.\nBest:");
+        server.Requests[0].Body["guided_choice"]!.AsArray().Should().HaveCount(2);
+        server.Requests[0].Body.ContainsKey("chat_template_kwargs").Should().BeFalse();
+    }
+
+    [Theory]
+    [InlineData(429)]
+    [InlineData(503)]
+    [InlineData(500)]
+    public async Task Score_FailureInPassing_IsTriedAgain(int status)
+    {
+        await using var server = await ChatServer.StartAsync();
+        using var judge = await RemoteJudge.OpenAsync(Options(server));
+        server.Instead = number => number <= 3 ? Results.StatusCode(status) : null;
+
+        (await judge.ScoreAsync([new("Why?", "So.", "No.")]))[0].PAb.Should().BeApproximately(RuleJudge.ScoreOf(new("Why?", "So.", "No.")).PAb, 1e-12);
+
+        server.Requests.Should().HaveCount(5, "three refusals and two orders");
+    }
+
+    [Theory]
+    [InlineData(400, """{"error": {"message": "This model's maximum context length is 10 tokens", "type": "BadRequestError"}}""", "*refuses (400): This model's maximum context length is 10 tokens")]
+    [InlineData(401, """{"error": "Unauthorized"}""", "*refuses (401): *; set GRAM_JUDGE_API_KEY to its key")]
+    [InlineData(200, "<html>hello</html>", "*with what is no JSON: is the address right?")]
+    [InlineData(200, """{"choices": [{"message": {"content": "A"}, "logprobs": null}]}""", "*it gives no top_logprobs of a first token*")]
+    [InlineData(200, """{"choices": []}""", "*it gives no top_logprobs of a first token*")]
+    public async Task Score_FailureForGood_IsOneLine(int status, string text, string message)
+    {
+        await using var server = await ChatServer.StartAsync();
+        using var judge = await RemoteJudge.OpenAsync(Options(server));
+        server.Instead = _ => Results.Text(text, statusCode: status);
+
+        (await FluentActions.Invoking(async () => await judge.ScoreAsync([new("Why?", "So.", "No.")])).Should().ThrowAsync<GramException>()).WithMessage(message).And.Message.Should().NotContain("\n");
+    }
+
+    [Fact]
+    public async Task Score_NobodyThere_IsOneLine()
+    {
+        using var judge = await RemoteJudge.OpenAsync(new RemoteJudgeOptions { BaseUrl = new Uri("http://127.0.0.1:1/v1"), Model = "gram", Retries = 1, RetryDelay = TimeSpan.FromMilliseconds(1) });
+
+        (await FluentActions.Invoking(async () => await judge.ScoreAsync([new("Why?", "So.", "No.")])).Should().ThrowAsync<GramException>()).WithMessage("judge at http://127.0.0.1:1/v1 cannot be reached: *");
+    }
+
+    [Fact]
+    public async Task Cache_AcrossRuns_AsksForNoPairTwice()
+    {
+        await using var server = await ChatServer.StartAsync();
+        var options = Options(server) with { Cache = folder.File("deep/scores.db") };
+        AnswerPair[] pairs = [.. Enumerable.Range(0, 10).Select(i => new AnswerPair($"Why {i}?", "So.", "No.")), new("Why 0?", "So.", "No.")];
+        IReadOnlyList<PairScore> before;
+        using (var judge = await RemoteJudge.OpenAsync(options))
+        {
+            before = await judge.ScoreAsync(pairs);
+            (judge.Asked, judge.Known).Should().Be((10, 0));
+        }
+        using (var judge = await RemoteJudge.OpenAsync(options))
+        {
+            (await judge.ScoreAsync([.. pairs, new("Why 10?", "So.", "No.")])).Take(11).Should().Equal(before);
+            (judge.Asked, judge.Known).Should().Be((1, 10));
+        }
+        // Another model, another prompt, swapped texts: other keys.
+        using (var judge = await RemoteJudge.OpenAsync(options with { Model = "other" })) await judge.ScoreAsync([pairs[0]]);
+        using (var judge = await RemoteJudge.OpenAsync(options)) await judge.ScoreAsync([new("Why 0?", "No.", "So."), new("Why 0?So", ".", "No."), pairs[0]]);
+
+        server.Requests.Should().HaveCount(2 * (10 + 1 + 1 + 2));
+    }
+
+    [Fact]
+    public async Task Cache_FileThatIsNone_IsOneLine()
+    {
+        File.WriteAllText(folder.File("notes.txt"), string.Concat(Enumerable.Repeat("These are notes, and no data base.\n", 100)));
+        await using var server = await ChatServer.StartAsync();
+
+        (await FluentActions.Invoking(() => RemoteJudge.OpenAsync(Options(server) with { Cache = folder.File("notes.txt") })).Should().ThrowAsync<GramException>()).WithMessage("*notes.txt cannot be opened as a cache of scores: *");
+    }
+
+    private static RemoteJudgeOptions Options(ChatServer server) => new() { BaseUrl = server.BaseUrl, Model = "gram", ApiKey = "secret", Concurrency = 4, RetryDelay = TimeSpan.FromMilliseconds(1) };
+}
