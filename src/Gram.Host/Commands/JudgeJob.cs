@@ -34,6 +34,7 @@ internal sealed class JudgeJob(
         var dtype = engine.InferenceDType(Workload.Scoring);
         using var judge = GramJudge.Load(location, dtype, engine.Device, quantize: options.RewardModelQuantizationBit is not null);
         var reasoning = rationale.Over(judge, common.Seed);
+        var judging = new RowJudging(judge, reasoning);
         using var partial = output == "-" ? null : PartialRows.Open(output, Signature(location, judge, dtype));
         var collected = output == "-" && common.Json ? new JsonArray() : null;
 
@@ -47,8 +48,9 @@ internal sealed class JudgeJob(
                 continue;
             }
             if (done.Count > 0 && done.Count == partial?.Taken) notices.Publish(new Notice($"going on after {done.Count} pairs that an earlier run left beside {output}"));
-            var (scores, scoredRows) = await ScoreAsync(rows, judge, reasoning, cancellationToken);
-            foreach (var (row, score) in rows.Zip(scores)) done.Add(row, score);
+            var scored = await judging.ScoreAsync(rows, cancellationToken);
+            foreach (var (row, (score, _)) in rows.Zip(scored)) done.Add(row, score);
+            JsonObject[] scoredRows = [.. scored.Select(pair => pair.Row)];
             if (partial is not null) partial.Add(scoredRows);
             else if (collected is null) JsonRows.Write(output, scoredRows);
             else foreach (var row in scoredRows) collected.Add((JsonNode)row);
@@ -70,27 +72,10 @@ internal sealed class JudgeJob(
         bool Fits(PairRow row)
         {
             file = row.Source.File;
-            if (JudgeRoom.Holds(reasoning is null ? judge.Fits : reasoning.Fits, judge, row.Source, row.Prompt, notices)) return true;
+            if (JudgeRoom.Holds(judging.Fits, judge, row.Source, row.Prompt, notices)) return true;
             dropped++;
             return false;
         }
-    }
-
-    private static async Task<(IReadOnlyList<PairScore> Scores, IReadOnlyList<JsonObject> Rows)> ScoreAsync(PairRow[] rows, GramJudge judge, RationaleJudge? reasoning, CancellationToken cancellationToken)
-    {
-        AnswerPair[] pairs = [.. rows.Select(row => row.Pair(judge.Config.TurnFormat))];
-        if (reasoning is null)
-        {
-            var scores = await judge.ScoreAsync(pairs, cancellationToken);
-            return (scores, [.. rows.Zip(scores, (row, score) => row.Scored(score))]);
-        }
-        var reasoned = await reasoning.JudgeAsync(pairs, cancellationToken);
-        return ([.. reasoned.Select(verdict => verdict.Score)], [.. rows.Zip(reasoned, (row, verdict) =>
-        {
-            var fields = row.Scored(verdict.Score);
-            fields[PairRow.RationalesField] = verdict.ToJson(judge.Config.Labels);
-            return fields;
-        })]);
     }
 
     /// <summary>A short text of all that scores depend on beside the pairs: rows of another judge are not taken over.</summary>

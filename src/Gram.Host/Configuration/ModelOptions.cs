@@ -28,10 +28,10 @@ internal sealed record ModelOptions
 }
 
 /// <summary>Keys of a judge.</summary>
-internal sealed record JudgeOptions
+internal abstract record JudgeKeys
 {
-    [ConfigurationKeyName("reward_model"), Required, Description("the judge: a GRAM checkpoint's directory or hub id")]
-    public string RewardModel { get; init; } = "";
+    [ConfigurationKeyName("reward_model"), Description("the judge: a GRAM checkpoint's directory or hub id")]
+    public virtual string RewardModel { get; init; } = "";
 
     [ConfigurationKeyName("reward_model_adapters"), Description("a LoRA adapter that goes over the judge: a PEFT directory or hub id (an adapter that names its base can also be the judge)")]
     public string? RewardModelAdapters { get; init; }
@@ -39,6 +39,13 @@ internal sealed record JudgeOptions
     [ConfigurationKeyName("reward_model_quantization_bit"), Description("8: the blocks' linear layers of the judge become int8 as it is loaded, half of bfloat16's memory")]
     [AllowedValues(null, 8, ErrorMessage = "reward_model_quantization_bit must be 8: int8 is the only quantised form")]
     public int? RewardModelQuantizationBit { get; init; }
+}
+
+/// <summary>Keys of a judge that a command cannot do without.</summary>
+internal sealed record JudgeOptions : JudgeKeys
+{
+    [Required]
+    public override string RewardModel { get; init; } = "";
 }
 
 /// <summary>Keys of a file that is read and one that is written.</summary>
