@@ -7,6 +7,7 @@ using Gram.Models.Tokenization;
 using Gram.Ppo.Events;
 using Gram.Ppo.Mathematics;
 using Gram.Ppo.Records;
+using Gram.Ppo.Rewards;
 using Gram.Ppo.Stages;
 using Gram.Reward.Data;
 using Gram.Reward.Judging;
@@ -24,6 +25,7 @@ internal sealed class PpoSession : IDisposable
     private readonly PpoEvents events;
     private readonly Tokenizer tokenizer;
     private readonly RunModels models;
+    private readonly RewardTerms terms;
     private readonly IReadOnlyList<PolicyPrompt> prompts, evalPrompts;
     private readonly AnswerText text;
     private readonly PairScoring scoring;
@@ -43,7 +45,7 @@ internal sealed class PpoSession : IDisposable
     private double lastKl, stepSeconds;
 
     public PpoSession(
-        PpoOptions options, IPairJudge judge, GramConfig judgeConfig, IReadOnlyList<Prompt> trainPrompts, IReadOnlyList<Prompt> heldOutPrompts,
+        PpoOptions options, IPairJudge judge, GramConfig judgeConfig, IReadOnlyList<IReward> rewardTerms, IReadOnlyList<Prompt> trainPrompts, IReadOnlyList<Prompt> heldOutPrompts,
         PpoEvents events, IGoldMeasure? gold, Device device, ScalarType dtype, string? configYaml)
     {
         (this.options, this.events) = (options, events);
@@ -53,9 +55,10 @@ internal sealed class PpoSession : IDisposable
             tokenizer, PromptRenderer.TemplateOf(options.Template, tokenizer), options.EnableThinking, judgeConfig.TurnFormat, config.MaxPositionEmbeddings - options.MaxNewTokens);
         (prompts, evalPrompts) = (renderer.Render(trainPrompts, "training"), renderer.Render(heldOutPrompts, "held-out"));
         JudgingStage.CheckReferences(options.Reference, prompts);
-        models = new RunModels(options, dtype, device);
+        terms = RewardTerms.Of(options, rewardTerms);
         try
         {
+            models = new RunModels(options, dtype, device);
             totalSteps = options.MaxSteps > 0 ? options.MaxSteps : (int)Math.Ceiling(options.NumTrainEpochs * prompts.Count / options.PromptsPerStep);
             padToken = config.PadTokenId ?? (config.EosTokenIds is [var end, ..] ? end : 0);
             if (config.EosTokenIds.Count == 0) Say("the policy names no end token: every response will be cut at max_new_tokens", isWarning: true);
@@ -102,7 +105,7 @@ internal sealed class PpoSession : IDisposable
 
         var loop = new PpoLoop(
             new RolloutStage(models.Policy, generator, options, sampling),
-            new JudgingStage(scoring, text, options.RewardFrom, options.Reference, initialAnswers),
+            new JudgingStage(scoring, text, options.RewardFrom, options.Reference, initialAnswers, new TermScoring(terms.All, tokenizer, withReferences: options.Advantage == Advantage.Remax)),
             new TokenScoringStage(models.Policy, models.Reference, models.Value?.Model, options, padToken),
             rewards,
             learner,
@@ -150,7 +153,8 @@ internal sealed class PpoSession : IDisposable
     {
         samples?.Dispose(); // the constructor, too, disposes what it has made
         directory?.Dispose();
-        models.Dispose();
+        models?.Dispose();
+        terms.Dispose();
     }
 
     private static bool IsEvery(int interval, int step) => interval > 0 && step % interval == 0;

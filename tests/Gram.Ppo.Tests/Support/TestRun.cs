@@ -1,5 +1,6 @@
 using Gram.Pipes.Events;
 using Gram.Ppo.Events;
+using Gram.Ppo.Rewards;
 using Gram.Reward.Data;
 using Gram.Training.Runs;
 using static TorchSharp.torch;
@@ -54,13 +55,13 @@ internal sealed class TestRun : IDisposable
         Seed = 7,
     };
 
-    public PpoRun Run(PpoOptions options, bool evaluates = true, IReadOnlyList<Prompt>? prompts = null) => new(options, Judge, prompts ?? Prompts, evaluates ? EvalPrompts : [], new PpoEvents(
+    public PpoRun Run(PpoOptions options, bool evaluates = true, IReadOnlyList<Prompt>? prompts = null, IReadOnlyList<IReward>? rewards = null) => new(options, Judge, prompts ?? Prompts, evaluates ? EvalPrompts : [], new PpoEvents(
         Collect<StepLogged>(step =>
         {
             Steps.Add(step);
             OnStep?.Invoke(step);
         }),
-        Collect<Notice>(Notices.Add), Collect<SamplesLogged>(Samples.Add), Collect<StageStarted>(Stages.Add)), Judge) { DType = DType };
+        Collect<Notice>(Notices.Add), Collect<SamplesLogged>(Samples.Add), Collect<StageStarted>(Stages.Add)), Judge) { DType = DType, Rewards = rewards ?? [] };
 
     public void Dispose() => directory.Dispose();
 
