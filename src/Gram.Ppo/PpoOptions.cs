@@ -161,6 +161,30 @@ public sealed record PpoOptions : IValidatableObject
     [ConfigurationKeyName("reward_clip"), Description("bound of the logit transform"), Range(1e-3, 100)]
     public double RewardClip { get; init; } = 5;
 
+    /// <summary>Assemblies with terms of the reward beside the judge: classes that implement <see cref="Rewards.IReward"/>.</summary>
+    [ConfigurationKeyName("reward_plugins"), Description("assemblies (.dll) whose public classes that implement Gram.Ppo.Rewards.IReward are terms of the reward, beside the judge")]
+    public IReadOnlyList<string> RewardPlugins { get; init; } = [];
+
+    /// <summary>Reward servers that speak OpenRLHF's protocol, as ADDRESS or NAME=ADDRESS: terms of the reward.</summary>
+    [ConfigurationKeyName("reward_servers"), Description("reward servers that speak OpenRLHF's protocol (ADDRESS, or NAME=ADDRESS) and are terms of the reward, beside the judge")]
+    public IReadOnlyList<string> RewardServers { get; init; } = [];
+
+    /// <summary>Weights of the reward's terms, as NAME=NUMBER; 1 unless given. The length penalty is a term where it has a weight.</summary>
+    [ConfigurationKeyName("reward_weights"), Description("weights of the reward's terms, 1 unless given: judge=1,length=0.2,NAME=…; length, the length penalty, is a term where it has one")]
+    public IReadOnlyList<string> RewardWeights { get; init; } = [];
+
+    /// <summary>Tokens of a response that the length penalty leaves free.</summary>
+    [ConfigurationKeyName("length_penalty_from"), Description("tokens of a response that the length penalty leaves free; from there it falls to -1 at max_new_tokens"), Range(0, int.MaxValue)]
+    public int LengthPenaltyFrom { get; init; }
+
+    /// <summary>Longest wait for a reward server's answer, in seconds.</summary>
+    [ConfigurationKeyName("reward_server_timeout"), Description("longest wait for a reward server's answer, in seconds"), Range(1.0, 86400)]
+    public double RewardServerTimeout { get; init; } = 180;
+
+    /// <summary>Tries after the first where a reward server is busy or away.</summary>
+    [ConfigurationKeyName("reward_server_retries"), Description("tries after the first where a reward server is busy or away"), Range(0, 100)]
+    public int RewardServerRetries { get; init; } = 5;
+
     /// <summary>Divides rewards by their running root mean square; null: on for gae and remax with centered and logit.</summary>
     [ConfigurationKeyName("ppo_score_norm"), Description("divides rewards by their running root mean square (default: on for gae and remax with centered and logit)")]
     public bool? PpoScoreNorm { get; init; }
@@ -376,6 +400,8 @@ public sealed record PpoOptions : IValidatableObject
             yield return new ValidationResult($"reward_from: round_robin is for rloo and grpo, and advantage is {advantage}", ["reward_from"]);
         if (Advantage == Advantage.Grpo && KlIn == Ppo.KlIn.Reward)
             yield return new ValidationResult("advantage: grpo keeps the KL term in the loss; leave kl_in out", ["kl_in"]);
+        if (LengthPenaltyFrom >= MaxNewTokens)
+            yield return new ValidationResult($"length_penalty_from ({LengthPenaltyFrom}) must be below max_new_tokens ({MaxNewTokens})", ["length_penalty_from"]);
         if (Advantage == Advantage.Grpo && PpoScoreNorm == true)
             yield return new ValidationResult("advantage: grpo standardises rewards within a query's samples; leave ppo_score_norm out", ["ppo_score_norm"]);
     }

@@ -3,6 +3,7 @@ using Gram.Models;
 using Gram.Models.Transformer;
 using Gram.Pipes;
 using Gram.Ppo.Events;
+using Gram.Ppo.Rewards;
 using Gram.Ppo.Runs;
 using Gram.Reward.Data;
 using Gram.Reward.Judging;
@@ -42,6 +43,9 @@ public sealed class PpoRun(
     /// <summary>The judge's prompt: its markers are looked for in responses, its turn format writes conversations.</summary>
     public GramConfig JudgeConfig { get; init; } = GramConfig.Published;
 
+    /// <summary>Terms of the reward beside the judge and those that the options name; not owned.</summary>
+    public IReadOnlyList<IReward> Rewards { get; init; } = [];
+
     /// <summary>Where the models are.</summary>
     public Device Device { get; init; } = CPU;
 
@@ -62,7 +66,7 @@ public sealed class PpoRun(
         Validate();
         return DeviceThread.RunAsync(async () =>
         {
-            using var session = new PpoSession(options, judge, JudgeConfig, prompts, evalPrompts, events, gold, Device, DType, ConfigYaml, (Base, BaseName ?? options.ModelNameOrPath), JudgeBytes, Device.type == DeviceType.CUDA ? null : FreeBytes);
+            using var session = new PpoSession(options, judge, JudgeConfig, Rewards, prompts, evalPrompts, events, gold, Device, DType, ConfigYaml, (Base, BaseName ?? options.ModelNameOrPath), JudgeBytes, Device.type == DeviceType.CUDA ? null : FreeBytes);
             return await session.RunAsync(cancellationToken);
         });
     }

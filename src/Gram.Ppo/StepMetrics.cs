@@ -49,6 +49,7 @@ public static class StepMetrics
             ["tokens/response_len_mean"] = rollout.Rows.Average(row => row.Response.Tokens.Length),
             ["tokens/truncated_rate"] = rollout.Rows.Count(row => !row.Response.Ended) / rows,
         };
+        foreach (var (term, mean) in experience.TermMeans) metrics[$"reward/{term}"] = mean;
         AddUpdate(metrics, update);
         if (evaluation is not null) AddEvaluation(metrics, evaluation);
         AddSpeed(metrics, update, seconds, step);

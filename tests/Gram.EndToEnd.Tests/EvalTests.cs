@@ -58,6 +58,22 @@ public sealed class EvalTests(TinyModels tiny)
     }
 
     [Fact]
+    public async Task Eval_Rationale_VotesAndKeepsTheRationales()
+    {
+        var folder = Path.Combine(tiny.Root, "eval-reasoned");
+        string[] reasoning = ["--rationale", "--votes", "2", "--rationale_max_new_tokens", "8", "--rationale_prompt", "{question} {answer_a} or {answer_b}: "];
+
+        var run = await GramProgram.RunAsync(tiny.Root, ["eval", "pairs", "--dataset", tiny.Pairs, "--reward_model", tiny.Judge, "--output_dir", folder, "--json", .. reasoning]);
+        var judged = await GramProgram.RunAsync(tiny.Root, ["judge", "--reward_model", tiny.Judge, "--input", tiny.Pairs, "--json", .. reasoning]);
+
+        run.ExitCode.Should().Be(0, run.Error);
+        run.Json["rationales"]!.GetValue<int>().Should().Be(12 * 2 * 2);
+        var rows = File.ReadLines(Path.Combine(folder, "pairs.scored.jsonl")).Select(line => JsonNode.Parse(line)!).ToList();
+        foreach (var (row, other) in rows.Zip(judged.Json["pairs"]!.AsArray())) row.ToJsonString().Should().Be(other!.ToJsonString(), "judge and eval ask the same judge");
+        run.Json["overall"]!.GetValue<double>().Should().BeApproximately(100.0 * rows.Count(row => row["correct"]!.GetValue<bool>()) / 12, 1e-9);
+    }
+
+    [Fact]
     public async Task Eval_Baselines_StandBesideTheJudge()
     {
         var run = tiny.Write("baselines.yaml", $"model_name_or_path: {tiny.Policy}", $"dataset: {tiny.Pairs}", "gram_loss: true", "template: none", "max_steps: 2", "per_device_train_batch_size: 4", "gradient_accumulation_steps: 1");
@@ -77,6 +93,8 @@ public sealed class EvalTests(TinyModels tiny)
     [InlineData("--dataset is needed", "pairs", "--reward_model", "judge")]
     [InlineData("nowhere.jsonl", "pairs", "--scores", "nowhere.jsonl")]
     [InlineData("has no config.yaml of its training", "pairs", "--dataset", "pairs.jsonl", "--reward_model", "judge", "--baselines")]
+    [InlineData("a file of scores is evaluated as it stands", "pairs", "--scores", "x.jsonl", "--rationale")]
+    [InlineData("set --rationale", "pairs", "--dataset", "pairs.jsonl", "--reward_model", "judge", "--votes", "4")]
     [InlineData("group_by", "llmbar", "--scores", "x.jsonl", "--group_by", "kind")]
     public async Task Eval_Mistake_IsOneLine(string message, params string[] args)
     {

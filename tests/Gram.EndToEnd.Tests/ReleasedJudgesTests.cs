@@ -33,23 +33,25 @@ public sealed partial class ReleasedJudgesTests : IDisposable
     public async Task Walk_AsWritten_FineTunesEvaluatesAndServes()
     {
         var commands = Commands().ToList();
-        commands.Select(command => command.Split(' ')[0]).Should().Equal("gram", "gram", "gram", "dotnet", "curl");
+        commands.Select(command => command.Split(' ')[0]).Should().Equal("gram", "gram", "gram", "gram", "dotnet", "curl");
 
-        foreach (var command in commands.Take(3))
+        foreach (var (command, printed) in commands.Take(4).Zip((string[])["of 4 ranked pairs right", "held out: ", "of 4 ranked pairs right", "length rule"]))
         {
             var run = await RunAsync(command);
             run.ExitCode.Should().Be(0, $"{command}: {run.Error}");
-            run.Output.Should().Contain(command.Contains(" train ", StringComparison.Ordinal) ? "held out: " : "of 4 ranked pairs right");
+            run.Output.Should().Contain(printed);
         }
         hub.Transfers.Count(request => request.Path.EndsWith("model.safetensors", StringComparison.Ordinal)).Should().Be(1, "the first command downloads it, the second finds it");
-        var (before, after) = (Scores("before"), Scores("after"));
+        var (before, after) = (Scores("before.jsonl"), Scores("after.jsonl"));
         after.Should().HaveCount(4).And.NotEqual(before, "it was trained");
+        Scores("eval/pairs.scored.jsonl").Should().Equal(after, "it is the same judge");
+        JsonNode.Parse(File.ReadAllText(home.File("runs/eval/pairs.json")))!["overall"]!.GetValue<double>().Should().Be(25.0 * after.Count(score => score > 0.5));
         JsonNode.Parse(File.ReadAllText(home.File("runs/gram-qwen3-1.7b/gram_config.json")))!["labels"]!.AsArray().Select(label => label!.GetValue<string>()).Should().Equal("A", "B");
 
-        using var server = AspNetExampleTests.Start(home.Path, commands[3].Split(" -- ")[1].Replace(Address, "http://127.0.0.1:0", StringComparison.Ordinal).Split(' '));
+        using var server = AspNetExampleTests.Start(home.Path, commands[4].Split(" -- ")[1].Replace(Address, "http://127.0.0.1:0", StringComparison.Ordinal).Split(' '));
         using var client = new HttpClient { BaseAddress = await AspNetExampleTests.AddressAsync(server) };
-        commands[4].Should().StartWith($"curl -s {Address}/judge ");
-        var response = await client.PostAsync(new Uri("judge", UriKind.Relative), new StringContent(Body().Match(commands[4]).Groups[1].Value, Encoding.UTF8, "application/json"));
+        commands[5].Should().StartWith($"curl -s {Address}/judge ");
+        var response = await client.PostAsync(new Uri("judge", UriKind.Relative), new StringContent(Body().Match(commands[5]).Groups[1].Value, Encoding.UTF8, "application/json"));
         var answer = await response.EnsureSuccessStatusCode().Content.ReadFromJsonAsync<JsonObject>();
         answer!["scoreA"]!.GetValue<double>().Should().BeInRange(0, 1);
         GramProgram.Interrupt(server);
@@ -63,7 +65,7 @@ public sealed partial class ReleasedJudgesTests : IDisposable
     private Task<ProgramRun> RunAsync(string command) => GramProgram.RunAsync(
         home.Path, new Dictionary<string, string> { ["HF_ENDPOINT"] = hub.Endpoint.ToString(), ["HF_HOME"] = home.File("cache"), ["HF_HUB_CACHE"] = "", ["HF_HUB_OFFLINE"] = "0" }, command.Split(' ')[1..]);
 
-    private List<double> Scores(string name) => [.. File.ReadLines(home.File($"runs/{name}.jsonl")).Select(line => JsonNode.Parse(line)!["score_chosen"]!.GetValue<double>())];
+    private List<double> Scores(string file) => [.. File.ReadLines(home.File($"runs/{file}")).Select(line => JsonNode.Parse(line)!["score_chosen"]!.GetValue<double>())];
 
     private static IEnumerable<string> Pairs(int first, int count) =>
         Enumerable.Range(first, count).Select(i => $$"""{"prompt": "My phone number {{i}} is broken.", "chosen": "Please restart it.", "rejected": "No {{i}}."}""");

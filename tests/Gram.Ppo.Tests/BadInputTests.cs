@@ -62,6 +62,14 @@ public sealed class BadInputTests : IDisposable
     public Task Run_MomentThatNeverDecays_IsRefused() => ShouldFail(test.Options() with { AdamBeta1 = 1 }, TestRun.Prompts, "*AdamBeta1*");
 
     [Fact]
+    public Task Run_RewardTermThatIsNone_IsFoundBeforeTheModel() =>
+        ShouldFail(test.Options() with { RewardWeights = ["lenght=1"] }, TestRun.Prompts, "reward_weights: there is no term lenght*");
+
+    [Fact]
+    public Task Run_LengthPenaltyWithoutRoom_NamesBothNumbers() =>
+        ShouldFail(test.Options() with { LengthPenaltyFrom = 8 }, TestRun.Prompts, "length_penalty_from (8) must be below max_new_tokens (8)");
+
+    [Fact]
     public Task Run_MissingModel_IsOneLine() => ShouldFail(test.Options() with { ModelNameOrPath = "/nowhere" }, TestRun.Prompts, "*/nowhere*");
 
     [Fact]

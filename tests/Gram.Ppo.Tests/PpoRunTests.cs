@@ -41,6 +41,64 @@ public sealed class PpoRunTests
         result.Examples.Should().HaveCount(3).And.OnlyContain(example => example.After.Contains('a'));
     }
 
+    /// <summary>The judge, which weighs nothing here, wants the letter a; the reward of one's own wants h.</summary>
+    [Theory]
+    [InlineData(Advantage.Remax)]
+    [InlineData(Advantage.Gae)]
+    public async Task Run_RewardOfOnesOwn_IsWhatThePolicyLearns(Advantage advantage)
+    {
+        using var test = new TestRun();
+        var own = new OwnReward("own", response => response.Response.Count(letter => letter == 'h'));
+
+        await test.Run(test.Options() with
+        {
+            Advantage = advantage,
+            RewardWeights = ["judge=0", "length=0.1"],
+            MaxSteps = 25,
+            PerDeviceTrainBatchSize = 16,
+            GradientAccumulationSteps = 1,
+            PpoEpochs = 2,
+            LearningRate = 3e-3,
+            ValueLearningRate = 3e-3,
+            KlCoef = 0.01,
+        }, evaluates: false, rewards: [own]).RunAsync();
+
+        var (first, last) = (test.Steps[0].Metrics, test.Steps[^1].Metrics);
+        last["reward/own"].Should().BeGreaterThan(first["reward/own"] + 1);
+        foreach (var metrics in (IReadOnlyDictionary<string, double>[])[first, last])
+        {
+            metrics["objective/scores"].Should().BeApproximately(metrics["reward/own"] + (0.1 * metrics["reward/length"]), 1e-9);
+            metrics["reward/length"].Should().BeApproximately(-metrics["tokens/response_len_mean"] / 8, 1e-9);
+        }
+    }
+
+    /// <summary>The pull towards the reference in the loss, strong enough to be all there is, holds the policy where it began.</summary>
+    [Fact]
+    public async Task Run_KlInTheLoss_HoldsThePolicy()
+    {
+        using var test = new TestRun();
+        var options = test.Options() with { Advantage = Advantage.Rloo, NumSamples = 4, MaxSteps = 8, PerDeviceTrainBatchSize = 16, GradientAccumulationSteps = 1, LearningRate = 3e-3, KlIn = KlIn.Loss };
+
+        var free = await test.Run(options with { KlCoef = 0 }, evaluates: false).RunAsync();
+        var held = await test.Run(options with { KlCoef = 5 }, evaluates: false).RunAsync();
+
+        free.Kl.Should().BeGreaterThan(0.2);
+        held.Kl.Should().BeLessThan(free.Kl / 3);
+        test.Steps.Should().OnlyContain(step => step.Metrics["objective/non_score_reward"] == 0);
+    }
+
+    /// <summary>β falls while the policy is nearer to its reference than ppo_target, by at most a fifth of n/horizon a step, and is 0.05 in the first.</summary>
+    [Fact]
+    public async Task Run_AdaptiveKl_SteersTheWeight()
+    {
+        using var test = new TestRun();
+
+        await test.Run(test.Options() with { MaxSteps = 3, PpoTarget = 1000, KlHorizon = 16 }, evaluates: false).RunAsync();
+
+        var factor = 1 - (0.2 * 8 / 16);
+        test.Steps.Select(step => step.Metrics["objective/kl_coef"]).Zip([0.05, 0.05 * factor, 0.05 * factor * factor], (actual, expected) => Math.Abs(actual - expected)).Should().OnlyContain(gap => gap < 1e-12);
+    }
+
     [Fact]
     public async Task Run_FirstStep_HasNoKlAndAgreesWithTheDecoder()
     {
@@ -108,7 +166,7 @@ public sealed class PpoRunTests
             "eps", "objective/kl", "objective/kl_coef", "objective/entropy", "objective/non_score_reward", "objective/scores", "objective/rlhf_reward",
             "policy/approxkl_avg", "policy/clipfrac_avg", "policy/entropy_avg", "loss/policy_avg", "loss/value_avg", "val/clipfrac_avg", "val/ratio",
             "val/ratio_var", "val/var_explained", "val/num_eos_tokens", "lr", "episode", "gram/win_rate", "gram/order_disagreement", "gram/marker_rate",
-            "gram/logprob_gap", "tokens/response_len_mean", "tokens/truncated_rate", "time/generate", "time/judge", "time/score", "time/update", "time/step",
+            "gram/logprob_gap", "reward/judge", "tokens/response_len_mean", "tokens/truncated_rate", "time/generate", "time/judge", "time/score", "time/update", "time/step",
             "throughput/generate_tokens_per_s", "throughput/train_tokens_per_s", "throughput/judge_pairs_per_s", "memory/peak_bytes",
         ]);
         test.Steps[0].Metrics.Should().NotContainKey("eval/gold");

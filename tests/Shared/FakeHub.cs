@@ -60,12 +60,10 @@ internal sealed class FakeHub : IDisposable
         : CryptographicOperations.HashData(HashAlgorithmName.SHA1, [.. Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"blob {content.Length}\0")), .. content]));
 
     /// <summary>Sends a part of a body that was promised longer, then nothing more.</summary>
-    public static void Cut(HttpListenerContext context, byte[] content, int from, int count)
+    public static void Cut(HttpListenerContext context, byte[] content, int count)
     {
-        context.Response.StatusCode = from > 0 ? 206 : 200;
-        if (from > 0) context.Response.Headers["Content-Range"] = $"bytes {from}-{content.Length - 1}/{content.Length}";
-        context.Response.ContentLength64 = content.Length - from;
-        context.Response.OutputStream.Write(content, from, count);
+        Begin(context, content);
+        context.Response.OutputStream.Write(content, From(context.Request), count);
         context.Response.OutputStream.Flush();
         Thread.Sleep(50); // what was written leaves before the connection is reset
         context.Response.Abort();
@@ -82,7 +80,7 @@ internal sealed class FakeHub : IDisposable
 
     /// <summary>The byte that a range begins with.</summary>
     public static int From(HttpListenerRequest request) =>
-        request.Headers["Range"] is { } range ? int.Parse(range["bytes=".Length..].TrimEnd('-'), CultureInfo.InvariantCulture) : 0;
+        request.Headers["Range"] is { } range ? int.Parse(range["bytes=".Length..range.IndexOf('-', StringComparison.Ordinal)], CultureInfo.InvariantCulture) : 0;
 
     public void Dispose()
     {
@@ -180,11 +178,21 @@ internal sealed class FakeHub : IDisposable
 
     private static void Send(HttpListenerContext context, byte[] content)
     {
-        var (from, response) = (From(context.Request), context.Response);
-        if (from > 0) response.Headers["Content-Range"] = $"bytes {from}-{content.Length - 1}/{content.Length}";
-        if (from > 0) response.StatusCode = 206;
-        response.ContentLength64 = content.Length - from;
-        if (context.Request.HttpMethod == "GET") response.OutputStream.Write(content, from, content.Length - from);
-        response.Close();
+        var length = Begin(context, content);
+        if (context.Request.HttpMethod == "GET") context.Response.OutputStream.Write(content, From(context.Request), length);
+        context.Response.Close();
+    }
+
+    /// <summary>Promises the content, or the range of it that was asked for; returns its length.</summary>
+    private static int Begin(HttpListenerContext context, byte[] content)
+    {
+        var (from, response, end) = (From(context.Request), context.Response, content.Length);
+        if (context.Request.Headers["Range"] is { } range)
+        {
+            if (int.TryParse(range[(range.IndexOf('-', StringComparison.Ordinal) + 1)..], CultureInfo.InvariantCulture, out var last)) end = last + 1;
+            (response.StatusCode, response.Headers["Content-Range"]) = (206, $"bytes {from}-{end - 1}/{content.Length}");
+        }
+        response.ContentLength64 = end - from;
+        return end - from;
     }
 }

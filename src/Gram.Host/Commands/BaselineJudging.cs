@@ -20,7 +20,7 @@ internal sealed class BaselineJudging(EvalOptions options, Engine engine, ModelF
     /// <exception cref="GramException">There is none, or its configuration is wrong.</exception>
     public GramTrainingOptions Run()
     {
-        var named = options.BaselineRun ?? options.RewardModel ?? throw new GramException("--baseline_run is needed: the training run (its folder or YAML) whose checkpoint and data the baselines are trained on");
+        var named = options.BaselineRun ?? (options.RewardModel.Length > 0 ? options.RewardModel : null) ?? throw new GramException("--baseline_run is needed: the training run (its folder or YAML) whose checkpoint and data the baselines are trained on");
         var file = Directory.Exists(named) ? Path.Combine(named, ConfigFile) : named;
         if (!File.Exists(file)) throw new GramException($"{named} has no {ConfigFile} of its training: say with --baseline_run (a run's folder or YAML) what the baselines are trained on");
         var schema = CommandTable.Find(["train"]).Command.Schema;

@@ -25,7 +25,7 @@ internal static class CommandTable
         new("rerank", "Ranks given generations.", "gram rerank --reward_model runs/judge --input generations.jsonl --output ranked.jsonl",
             typeof(RerankJob), typeof(JudgeOptions), typeof(RationaleKeys), typeof(RowFileOptions), typeof(TournamentOptions)),
         new("eval", "Evaluates a judge, or a file of scores, on a benchmark: judgebench, rm-bench, reward-bench, llmbar, alpaca-eval, or your own pairs.", "gram eval judgebench --dataset gpt.json --reward_model runs/judge",
-            typeof(EvalJob), typeof(EvalOptions)) { Word = EvalOptions.BenchmarkKey, RunFolder = "runs/eval" },
+            typeof(EvalJob), typeof(EvalOptions), typeof(RationaleKeys)) { Word = EvalOptions.BenchmarkKey, RunFolder = "runs/eval" },
         new("best-of-n", "Generates n answers, then picks the best; without arguments, the embedded help desk.", "gram best-of-n --n 1,4,16",
             typeof(BestOfNJob), typeof(ModelOptions), typeof(RevisionOptions), typeof(JudgeOptions), typeof(RationaleKeys), typeof(BestOfNOptions), typeof(TournamentOptions), typeof(SamplingOptions)) { RunsBare = true, Preset = DemoPreset.BestOfN },
         new("serve", "The judge over HTTP, in the protocols of OpenRLHF, LLaMA-Factory, vLLM and NeMo Gym and its own; without arguments, the embedded judge.", "gram serve --reward_model runs/judge --port 5080",

@@ -2,8 +2,8 @@ using System.Diagnostics;
 using System.Text.Json.Nodes;
 using Gram.Host.Configuration;
 using Gram.Host.Hosting;
+using Gram.Models;
 using Gram.Models.Checkpoints;
-using Gram.Models.Speed;
 using Gram.Pipes.Events;
 using Gram.Reward.Benchmarks;
 using Gram.Reward.Data;
@@ -13,7 +13,8 @@ using Gram.Training.Runs;
 namespace Gram.Host.Commands;
 
 /// <summary>Evaluates a judge, or a file of scores, on a benchmark.</summary>
-internal sealed class EvalJob(EvalOptions options, CommonOptions common, Engine engine, ModelFinder models, BaselineJudging baselines, IPublisher<StepLogged> steps, IPublisher<Notice> notices) : IJob
+internal sealed class EvalJob(
+    EvalOptions options, RationaleKeys rationale, CommonOptions common, JudgeOpener judges, BaselineJudging baselines, IPublisher<StepLogged> steps, IPublisher<Notice> notices) : IJob
 {
     /// <summary>Comparisons judged between two lines of progress.</summary>
     private const int PartRows = 256;
@@ -21,12 +22,14 @@ internal sealed class EvalJob(EvalOptions options, CommonOptions common, Engine 
     public async Task<JobResult> RunAsync(CancellationToken cancellationToken)
     {
         var clock = Stopwatch.StartNew();
+        if (rationale.Rationale && options.Scores is not null) throw new GramException("rationale: a file of scores is evaluated as it stands; leave it out, or name a judge with --reward_model");
         var benchmark = Benchmark.ByName(options.Benchmark, options.GroupBy);
         var run = options.Baselines ? baselines.Run() : null;
         var items = BenchmarkReader.Items(benchmark, options.Dataset, options.DatasetDir, options.MaxSamples);
         IReadOnlyList<Verdict> verdicts;
+        long? rationales = null;
         if (options.Scores is { } scores) (items, verdicts) = BenchmarkReader.Scores(benchmark, scores, items);
-        else verdicts = await JudgeAsync(options.RewardModel!, items, cancellationToken);
+        else (verdicts, rationales) = await JudgeAsync(items, cancellationToken);
         if (benchmark.Missing(items) is { Count: > 0 } missing) notices.Publish(new Notice($"{benchmark.Name}: no item of {string.Join(", ", missing)}; the average is over what is there", IsWarning: true));
 
         List<Evaluation> floors = Evaluation.OfLength(benchmark, items, common.Seed, options.BootstrapSamples) is { } length ? [length] : [];
@@ -34,8 +37,9 @@ internal sealed class EvalJob(EvalOptions options, CommonOptions common, Engine 
         {
             await foreach (var (name, said) in baselines.JudgeAsync(run, items, cancellationToken)) floors.Add(EvaluationOf(name, said));
         }
-        var report = new EvaluationReport(benchmark.Name, EvaluationOf(options.RewardModel ?? Path.GetFileName(options.Scores!), verdicts), floors, options.Published ? PublishedFigures.Of(benchmark) : []);
+        var report = new EvaluationReport(benchmark.Name, EvaluationOf(options.Scores is { } file ? Path.GetFileName(file) : options.RewardModel.Length > 0 ? options.RewardModel : options.Remote.BaseUrl!, verdicts), floors, options.Published ? PublishedFigures.Of(benchmark) : []);
         var json = report.ToJson();
+        if (rationales is not null) json["rationales"] = rationales;
         json["seconds"] = clock.Elapsed.TotalSeconds;
         json["page"] = Write(report, json);
         return new JobResult(json, $"{report.ToText()}\n{json["page"]}");
@@ -43,31 +47,31 @@ internal sealed class EvalJob(EvalOptions options, CommonOptions common, Engine 
         Evaluation EvaluationOf(string judge, IReadOnlyList<Verdict> said) => Evaluation.Of(judge, benchmark, items, said, common.Seed, options.BootstrapSamples);
     }
 
-    private async Task<IReadOnlyList<Verdict>> JudgeAsync(string rewardModel, IReadOnlyList<BenchmarkItem> items, CancellationToken cancellationToken)
+    /// <summary>The judge's verdicts, which are written as scored rows too, and how many rationales it wrote for them, if it reasons.</summary>
+    private async Task<(IReadOnlyList<Verdict> Verdicts, long? Rationales)> JudgeAsync(IReadOnlyList<BenchmarkItem> items, CancellationToken cancellationToken)
     {
-        var location = await models.JudgeAsync(rewardModel, options.RewardModelAdapters, cancellationToken);
-        using var judge = GramJudge.Load(location, engine.InferenceDType(Workload.Scoring), engine.Device, quantize: options.RewardModelQuantizationBit is not null);
+        using var judge = await judges.OpenAsync(options, rationale, common.Seed, dtype: null, cancellationToken);
+        var judging = new RowJudging(judge);
         PairRow[] rows = [.. items.SelectMany(item => item.Comparisons).Select(comparison => comparison.Pair!)];
-        AnswerPair[] pairs = [.. rows.Select(row => row.Pair(judge.Config.TurnFormat))];
-        var verdicts = new List<Verdict>();
-        var unread = new List<JsonRow>();
-        var timer = Stopwatch.StartNew();
-        foreach (var part in Enumerable.Range(0, pairs.Length).Chunk(PartRows))
+        var (verdicts, scored, unread, timer) = (new List<Verdict>(), new List<JsonObject>(), new List<JsonRow>(), Stopwatch.StartNew());
+        foreach (var part in rows.Chunk(PartRows))
         {
             // What has no room in the context is a tie, and so wrong: a benchmark's items stay the same for every judge.
-            int[] judged = [.. part.Where(i => judge.Fits(pairs[i]))];
-            var found = judged.Zip(await judge.ScoreAsync([.. judged.Select(i => pairs[i])], cancellationToken)).ToDictionary(pair => pair.First, pair => pair.Second);
-            foreach (var i in part)
+            var fits = part.Select(row => judge.Fits(row.Pair(judge.Config.TurnFormat))).ToArray();
+            var judged = new Queue<(PairScore Score, JsonObject Row)>(await judging.ScoreAsync([.. part.Where((_, i) => fits[i])], cancellationToken));
+            foreach (var (row, hasRoom) in part.Zip(fits))
             {
-                if (!found.ContainsKey(i)) unread.Add(rows[i].Source);
-                verdicts.Add(Verdict.Of(found.GetValueOrDefault(i, PairScore.Tie)));
+                var (score, fields) = hasRoom ? judged.Dequeue() : (PairScore.Tie, row.Scored(PairScore.Tie));
+                verdicts.Add(Verdict.Of(score));
+                scored.Add(fields);
+                if (!hasRoom) unread.Add(row.Source);
             }
-            steps.Publish(new StepLogged("eval", verdicts.Count, pairs.Length, new Dictionary<string, double> { ["pairs_per_s"] = verdicts.Count / timer.Elapsed.TotalSeconds }) { Elapsed = timer.Elapsed });
+            steps.Publish(new StepLogged("eval", verdicts.Count, rows.Length, new Dictionary<string, double> { ["pairs_per_s"] = verdicts.Count / timer.Elapsed.TotalSeconds }) { Elapsed = timer.Elapsed });
         }
         if (unread.Count > 0) notices.Publish(new Notice($"{unread.Count} comparisons count as ties, their question alone is longer than the judge's context; the first is {unread[0].File}, row {unread[0].Row}", IsWarning: true));
         if (judge.Shortened > 0) notices.Publish(new Notice($"{judge.Shortened} comparisons had their answers shortened to fit the judge's context", IsWarning: true));
-        JsonRows.Write(PathOf("scored.jsonl"), rows.Zip(verdicts, (row, verdict) => row.Scored(new PairScore(verdict.PAb!.Value, verdict.PBa!.Value))));
-        return verdicts;
+        JsonRows.Write(PathOf("scored.jsonl"), scored);
+        return (verdicts, judge.Reasoning?.Rationales);
     }
 
     /// <summary>Writes the JSON, the plot and the page that shows it; returns the page's path.</summary>

@@ -1,12 +1,13 @@
 using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
+using Gram.Host.Configuration;
 using Gram.Reward.Benchmarks;
 using Microsoft.Extensions.Configuration;
 
 namespace Gram.Host.Commands;
 
-/// <summary>Keys of <c>eval</c>.</summary>
-internal sealed record EvalOptions : IValidatableObject
+/// <summary>Keys of <c>eval</c>, which scores a judge or a file.</summary>
+internal sealed record EvalOptions : JudgeKeys, IValidatableObject
 {
     /// <summary>The key that the command's first word sets.</summary>
     public const string BenchmarkKey = "benchmark";
@@ -23,16 +24,6 @@ internal sealed record EvalOptions : IValidatableObject
 
     [ConfigurationKeyName("scores"), Description("file of scores instead of a judge: scored pairs, the published script's output, or the benchmark's own published results")]
     public string? Scores { get; init; }
-
-    [ConfigurationKeyName("reward_model"), Description("the judge: a GRAM checkpoint's directory or hub id")]
-    public string? RewardModel { get; init; }
-
-    [ConfigurationKeyName("reward_model_adapters"), Description("a LoRA adapter that goes over the judge: a PEFT directory or hub id (an adapter that names its base can also be the judge)")]
-    public string? RewardModelAdapters { get; init; }
-
-    [ConfigurationKeyName("reward_model_quantization_bit"), Description("8: the blocks' linear layers of the judge become int8 as it is loaded, half of bfloat16's memory")]
-    [AllowedValues(null, 8, ErrorMessage = "reward_model_quantization_bit must be 8: int8 is the only quantised form")]
-    public int? RewardModelQuantizationBit { get; init; }
 
     [ConfigurationKeyName("max_samples"), Description("most items taken from each data set"), Range(1, int.MaxValue)]
     public int? MaxSamples { get; init; }
@@ -54,8 +45,9 @@ internal sealed record EvalOptions : IValidatableObject
 
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {
-        if (RewardModel is null == Scores is null) yield return new ValidationResult("scores are needed from one place: --reward_model JUDGE or --scores FILE");
-        if (RewardModel is not null && Dataset.Count == 0) yield return new ValidationResult("--dataset is needed: the benchmark's file, which the judge reads");
+        foreach (var problem in Problems(validationContext)) yield return problem;
+        if (NamesJudge == Scores is not null) yield return new ValidationResult("scores are needed from one place: --reward_model JUDGE (or --base_url, where one is served) or --scores FILE");
+        if (NamesJudge && Dataset.Count == 0) yield return new ValidationResult("--dataset is needed: the benchmark's file, which the judge reads");
         if (BaselineRun is not null && !Baselines) yield return new ValidationResult("baseline_run: says what --baselines are trained on, which is not set");
         if (GroupBy is not null && Benchmark != "pairs") yield return new ValidationResult($"group_by: {Benchmark} has groups of its own; pairs can be grouped");
         if (Scores is not null && MaxSamples is not null) yield return new ValidationResult("max_samples: a file of scores is evaluated whole");

@@ -26,6 +26,7 @@ internal sealed class JudgeJob(
         var output = OutputFile.Choose(files.Output, "scored.jsonl", common);
         int? total = files.Input == "-" ? null : PairFile.Read(files.Input).Count(); // a bad row is found now, not after hours
         using var judge = await judges.OpenAsync(options, rationale, common.Seed, dtype: null, cancellationToken);
+        var judging = new RowJudging(judge);
         using var partial = output == "-" ? null : PartialRows.Open(output, Signature(judge));
         var collected = output == "-" && common.Json ? new JsonArray() : null;
 
@@ -39,8 +40,9 @@ internal sealed class JudgeJob(
                 continue;
             }
             if (done.Count > 0 && done.Count == partial?.Taken) notices.Publish(new Notice($"going on after {done.Count} pairs that an earlier run left beside {output}"));
-            var (scores, scoredRows) = await ScoreAsync(rows, judge, cancellationToken);
-            foreach (var (row, score) in rows.Zip(scores)) done.Add(row, score);
+            var scored = await judging.ScoreAsync(rows, cancellationToken);
+            foreach (var (row, (score, _)) in rows.Zip(scored)) done.Add(row, score);
+            JsonObject[] scoredRows = [.. scored.Select(pair => pair.Row)];
             if (partial is not null) partial.Add(scoredRows);
             else if (collected is null) JsonRows.Write(output, scoredRows);
             else foreach (var row in scoredRows) collected.Add((JsonNode)row);
@@ -66,23 +68,6 @@ internal sealed class JudgeJob(
             dropped++;
             return false;
         }
-    }
-
-    private static async Task<(IReadOnlyList<PairScore> Scores, IReadOnlyList<JsonObject> Rows)> ScoreAsync(PairRow[] rows, OpenJudge judge, CancellationToken cancellationToken)
-    {
-        AnswerPair[] pairs = [.. rows.Select(row => row.Pair(judge.Config.TurnFormat))];
-        if (judge.Reasoning is not { } reasoning)
-        {
-            var scores = await judge.ScoreAsync(pairs, cancellationToken);
-            return (scores, [.. rows.Zip(scores, (row, score) => row.Scored(score))]);
-        }
-        var reasoned = await reasoning.JudgeAsync(pairs, cancellationToken);
-        return ([.. reasoned.Select(verdict => verdict.Score)], [.. rows.Zip(reasoned, (row, verdict) =>
-        {
-            var fields = row.Scored(verdict.Score);
-            fields[PairRow.RationalesField] = verdict.ToJson(judge.Config.Labels);
-            return fields;
-        })]);
     }
 
     /// <summary>A short text of all that scores depend on beside the pairs: rows of another judge are not taken over.</summary>

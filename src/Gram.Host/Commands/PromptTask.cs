@@ -8,6 +8,7 @@ using Gram.Models.Transformer;
 using Gram.Pipes.Events;
 using Gram.Ppo;
 using Gram.Ppo.Events;
+using Gram.Ppo.Rewards;
 using Gram.Ppo.Stages;
 using Gram.Reward.Data;
 using Gram.Reward.Judging;
@@ -33,8 +34,8 @@ internal sealed record PromptTask(IReadOnlyList<Prompt> Train, IReadOnlyList<Pro
         return new(train, eval, IsDemo(options.Dataset) && IsDemo(options.EvalDataset) ? DemoDefaults.Gold : null);
     }
 
-    /// <summary>Finds what a run would find wrong with policy and prompts, without the policy's weights; the options name directories.</summary>
-    /// <exception cref="GramException">A file of the policy is missing or wrong, or a prompt cannot be rendered or is too long.</exception>
+    /// <summary>Finds what a run would find wrong with policy, prompts and the reward's terms, without the policy's weights; the options name directories.</summary>
+    /// <exception cref="GramException">A file of the policy or a plug-in is missing or wrong, or a prompt cannot be rendered or is too long.</exception>
     public void Check(PpoOptions options)
     {
         var (config, tokenizer) = (ModelConfig.Read(options.ModelNameOrPath), Tokenizer.Load(options.Start.FolderOf(Tokenizer.FileName)));
@@ -43,6 +44,7 @@ internal sealed record PromptTask(IReadOnlyList<Prompt> Train, IReadOnlyList<Pro
         var prompts = renderer.Render(Train, "training");
         renderer.Render(Eval, "held-out");
         JudgingStage.CheckReferences(options.Reference, prompts);
+        RewardTerms.Of(options, []).Dispose();
     }
 
     /// <summary>A PPO run on this task; the options name directories.</summary>

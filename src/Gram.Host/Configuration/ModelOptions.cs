@@ -28,7 +28,7 @@ internal sealed record ModelOptions
 }
 
 /// <summary>Keys of a judge.</summary>
-internal sealed record JudgeOptions : IValidatableObject
+internal abstract record JudgeKeys
 {
     [ConfigurationKeyName("reward_model"), Description("the judge: a GRAM checkpoint's directory or hub id; with base_url the model's name there")]
     public string RewardModel { get; init; } = "";
@@ -43,11 +43,24 @@ internal sealed record JudgeOptions : IValidatableObject
     /// <summary>Where it is, if not here.</summary>
     public RemoteJudgeKeys Remote { get; init; } = new();
 
-    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
+    /// <summary>Whether there is a judge, here or elsewhere.</summary>
+    public bool NamesJudge => RewardModel.Length > 0 || Remote.BaseUrl is not null;
+
+    /// <summary>What does not go together.</summary>
+    protected IEnumerable<ValidationResult> Problems(ValidationContext validationContext)
     {
         foreach (var problem in Remote.Validate(validationContext)) yield return problem;
-        if (Remote.BaseUrl is null && RewardModel.Length == 0) yield return new ValidationResult("--reward_model is needed: the judge, a GRAM checkpoint's directory or hub id; or --base_url, where one is served");
         if (Remote.BaseUrl is not null && (RewardModelAdapters is not null || RewardModelQuantizationBit is not null)) yield return new ValidationResult("reward_model_adapters, reward_model_quantization_bit: what a judge at base_url computes with is its server's; leave them out");
+    }
+}
+
+/// <summary>Keys of a judge that a command cannot do without.</summary>
+internal sealed record JudgeOptions : JudgeKeys, IValidatableObject
+{
+    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
+    {
+        foreach (var problem in Problems(validationContext)) yield return problem;
+        if (!NamesJudge) yield return new ValidationResult("--reward_model is needed: the judge, a GRAM checkpoint's directory or hub id; or --base_url, where one is served");
     }
 }
 

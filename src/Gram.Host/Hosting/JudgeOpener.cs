@@ -18,7 +18,7 @@ internal sealed class JudgeOpener(Engine engine, ModelFinder models)
     /// <param name="dtype">Dtype that a checkpoint computes in; null = the faster one.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <param name="shared">The base of its adapter in memory, which others use too (not owned); null: loaded.</param>
-    public async Task<OpenJudge> OpenAsync(JudgeOptions options, RationaleKeys rationale, ulong seed, ScalarType? dtype, CancellationToken cancellationToken, CausalLM? shared = null)
+    public async Task<OpenJudge> OpenAsync(JudgeKeys options, RationaleKeys rationale, ulong seed, ScalarType? dtype, CancellationToken cancellationToken, CausalLM? shared = null)
     {
         if (options.Remote.BaseUrl is not null && rationale.Rationale) throw new GramException("rationale: a judge at base_url answers with labels alone; name a checkpoint, or leave it out");
         if (options.Remote.BaseUrl is not null) return new OpenJudge(await RemoteJudge.OpenAsync(options.Remote.Options(options.RewardModel), cancellationToken));

@@ -35,18 +35,21 @@ internal static unsafe class SoftmaxKernels
     /// <param name="scale">Of the logits, positive.</param>
     /// <param name="max">The largest z yet; −∞ at first.</param>
     /// <param name="sum">Σ e^(z − max).</param>
-    /// <param name="weighted">Σ e^(z − max) · (z − max).</param>
-    public static void Read<T>(T* logits, int words, float scale, ref float max, ref float sum, ref float weighted) where T : unmanaged
+    /// <param name="weighted">Σ e^(z − max) · (z − max), which the entropy is made of; null where nobody asks for it.</param>
+    public static void Read<T>(T* logits, int words, float scale, ref float max, ref float sum, float* weighted) where T : unmanaged
     {
+        var weighs = weighted != null;
         var top = MathF.Max(max, scale * (Vector512.IsHardwareAccelerated ? Max<Lanes16, Vector512<float>, T>(logits, words) : Max<Lanes8, Vector256<float>, T>(logits, words)));
-        var (blockSum, blockWeighted) = Vector512.IsHardwareAccelerated ? Sums<Lanes16, Vector512<float>, T>(logits, words, scale, top) : Sums<Lanes8, Vector256<float>, T>(logits, words, scale, top);
+        var (blockSum, blockWeighted) = Vector512.IsHardwareAccelerated ? Sums<Lanes16, Vector512<float>, T>(logits, words, scale, top, weighs) : Sums<Lanes8, Vector256<float>, T>(logits, words, scale, top, weighs);
         if (sum > 0) // what came before, as below its new maximum
         {
             var below = max - top;
             var factor = Exponential.Of(below);
-            (sum, weighted) = (sum * factor, (weighted + (below * sum)) * factor);
+            if (weighs) *weighted = (*weighted + (below * sum)) * factor;
+            sum *= factor;
         }
-        (max, sum, weighted) = (top, sum + blockSum, weighted + blockWeighted);
+        if (weighs) *weighted += blockWeighted;
+        (max, sum) = (top, sum + blockSum);
     }
 
     /// <summary>logits = e^d · (slope · d + constant) with d = scale · logits − top, in place: the gradient of log-probs and entropies at all words but the target.</summary>
@@ -117,7 +120,7 @@ internal static unsafe class SoftmaxKernels
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    internal static (float Sum, float Weighted) Sums<L, V, T>(T* values, int count, float scale, float top) where L : ILanes<V> where V : unmanaged where T : unmanaged
+    internal static (float Sum, float Weighted) Sums<L, V, T>(T* values, int count, float scale, float top, bool weighs) where L : ILanes<V> where V : unmanaged where T : unmanaged
     {
         var (whole, step) = (count / (2 * L.Count) * 2 * L.Count, 2 * L.Count);
         V sums = default, weighted = default;
@@ -136,7 +139,7 @@ internal static unsafe class SoftmaxKernels
             (a, b) = (L.MultiplyAdd(a, L.All(scale), L.All(-top)), L.MultiplyAdd(b, L.All(scale), L.All(-top)));
             var (p, q) = (Exponential.Of<L, V>(a), Exponential.Of<L, V>(b));
             sum = L.Add(sum, L.Add(p, q));
-            product = L.MultiplyAdd(p, a, L.MultiplyAdd(q, b, product));
+            if (weighs) product = L.MultiplyAdd(p, a, L.MultiplyAdd(q, b, product));
         }
     }
 

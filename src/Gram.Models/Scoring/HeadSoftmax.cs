@@ -100,14 +100,14 @@ internal sealed unsafe class KernelHeadSoftmax(Tensor targets, double temperatur
         void Run<T>() where T : unmanaged
         {
             var (logits, target) = ((nint)Shim.Data(block.Logits), (nint)Shim.Data(words));
-            float* ofTarget = (float*)Shim.Data(sums.Target), top = (float*)Shim.Data(sums.Top), sum = (float*)Shim.Data(sums.Sum), weighted = (float*)Shim.Data(sums.Weighted);
+            float* ofTarget = (float*)Shim.Data(sums.Target), top = (float*)Shim.Data(sums.Top), sum = (float*)Shim.Data(sums.Sum), weighted = WithEntropy ? (float*)Shim.Data(sums.Weighted) : null;
             var width = (int)block.Logits.size(1);
             Team.ForEach((int)words.numel(), 1, (token, _) =>
             {
                 var row = (T*)logits + ((long)token * width);
                 var column = ((long*)target)[token] - block.Start;
                 if (column >= 0 && column < width) ofTarget[token] = Elements.ToSingle(row[column]) * scale;
-                SoftmaxKernels.Read(row, width, scale, ref top[token], ref sum[token], ref weighted[token]);
+                SoftmaxKernels.Read(row, width, scale, ref top[token], ref sum[token], weighted == null ? null : weighted + token);
             });
         }
     }

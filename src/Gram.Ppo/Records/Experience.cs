@@ -14,6 +14,9 @@ public sealed class Experience : IDisposable
     /// <summary>Rewards of the responses by row, as trained on.</summary>
     public required IReadOnlyList<double> Rewards { get; init; }
 
+    /// <summary>Mean of each term of the reward over the responses, before its weight.</summary>
+    public required IReadOnlyDictionary<string, double> TermMeans { get; init; }
+
     /// <summary>The KL term's weight in this step.</summary>
     public required double Beta { get; init; }
 

@@ -18,4 +18,8 @@ public sealed record Verdict(string Text, string Reference, PairScore Pair, bool
 /// <param name="Rollout">The responses.</param>
 /// <param name="Verdicts">One for each row.</param>
 /// <param name="JudgedPairs">Pairs that went to the judge; equal texts do not.</param>
-public sealed record Judgement(Rollout Rollout, IReadOnlyList<Verdict> Verdicts, int JudgedPairs);
+public sealed record Judgement(Rollout Rollout, IReadOnlyList<Verdict> Verdicts, int JudgedPairs)
+{
+    /// <summary>The reward's other terms; empty where the judge is alone.</summary>
+    public IReadOnlyList<TermRewards> Terms { get; init; } = [];
+}

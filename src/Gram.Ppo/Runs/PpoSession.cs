@@ -8,6 +8,7 @@ using Gram.Models.Transformer;
 using Gram.Ppo.Events;
 using Gram.Ppo.Mathematics;
 using Gram.Ppo.Records;
+using Gram.Ppo.Rewards;
 using Gram.Ppo.Stages;
 using Gram.Reward.Data;
 using Gram.Reward.Judging;
@@ -26,6 +27,7 @@ internal sealed class PpoSession : IDisposable
     private readonly PpoEvents events;
     private readonly Tokenizer tokenizer;
     private readonly RunModels models;
+    private readonly RewardTerms terms;
     private readonly IReadOnlyList<PolicyPrompt> prompts, evalPrompts;
     private readonly AnswerText text;
     private readonly PairScoring scoring;
@@ -47,7 +49,7 @@ internal sealed class PpoSession : IDisposable
     private double lastKl, stepSeconds;
 
     public PpoSession(
-        PpoOptions options, IPairJudge judge, GramConfig judgeConfig, IReadOnlyList<Prompt> trainPrompts, IReadOnlyList<Prompt> heldOutPrompts,
+        PpoOptions options, IPairJudge judge, GramConfig judgeConfig, IReadOnlyList<IReward> rewardTerms, IReadOnlyList<Prompt> trainPrompts, IReadOnlyList<Prompt> heldOutPrompts,
         PpoEvents events, IGoldMeasure? gold, Device device, ScalarType dtype, string? configYaml, (CausalLM? Model, string Name) adapterBase, long judgeBytes, long? freeBytes)
     {
         (this.options, this.events) = (options, events);
@@ -63,9 +65,10 @@ internal sealed class PpoSession : IDisposable
         {
             throw new GramException($"{options.ModelNameOrPath}: {problem}");
         }
-        models = new RunModels(options, dtype, device, adapterBase.Model, adapterBase.Name);
+        terms = RewardTerms.Of(options, rewardTerms);
         try
         {
+            models = new RunModels(options, dtype, device, adapterBase.Model, adapterBase.Name);
             totalSteps = options.MaxSteps > 0 ? options.MaxSteps : (int)Math.Ceiling(options.NumTrainEpochs * prompts.Count / options.PromptsPerStep);
             padToken = config.PadTokenId ?? (config.EosTokenIds is [var end, ..] ? end : 0);
             if (config.EosTokenIds.Count == 0) Say("the policy names no end token: every response will be cut at max_new_tokens", isWarning: true);
@@ -113,7 +116,7 @@ internal sealed class PpoSession : IDisposable
 
         var loop = new PpoLoop(
             new RolloutStage(models.Policy, generator, options, sampling),
-            new JudgingStage(scoring, text, options.RewardFrom, options.Reference, initialAnswers),
+            new JudgingStage(scoring, text, options.RewardFrom, options.Reference, initialAnswers, new TermScoring(terms.All, tokenizer, withReferences: options.Advantage == Advantage.Remax)),
             new TokenScoringStage(models.Policy, models.Reference, models.Value?.Model, options, padToken),
             rewards,
             learner,
@@ -166,7 +169,8 @@ internal sealed class PpoSession : IDisposable
         checkpoints?.Finish(); // the constructor, too, disposes what it has made
         samples?.Dispose();
         directory?.Dispose();
-        models.Dispose();
+        models?.Dispose();
+        terms.Dispose();
     }
 
     private static bool IsEvery(int interval, int step) => interval > 0 && step % interval == 0;

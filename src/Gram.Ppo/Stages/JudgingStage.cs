@@ -3,13 +3,14 @@ using Gram.Ppo.Records;
 
 namespace Gram.Ppo.Stages;
 
-/// <summary>2. Judges each sample against the reference response, or against the query's other samples, as cleaned text.</summary>
+/// <summary>2. Judges each sample against the reference response, or against the query's other samples, as cleaned text; asks the reward's other terms.</summary>
 /// <param name="scoring">Judge and marker rule.</param>
 /// <param name="text">What of a response is judged.</param>
 /// <param name="from">Whether samples are judged against a reference or against one another.</param>
 /// <param name="reference">What samples are judged against.</param>
 /// <param name="initialAnswers">The starting policy's greedy answers by prompt index (reference: initial).</param>
-public sealed class JudgingStage(PairScoring scoring, AnswerText text, RewardFrom from, Reference reference, IReadOnlyList<string> initialAnswers)
+/// <param name="terms">The reward's other terms.</param>
+public sealed class JudgingStage(PairScoring scoring, AnswerText text, RewardFrom from, Reference reference, IReadOnlyList<string> initialAnswers, TermScoring terms)
 {
     /// <summary>Scores all rows of a rollout as one batch.</summary>
     public async ValueTask<Judgement> JudgeAsync(Rollout rollout, CancellationToken cancellationToken)
@@ -17,7 +18,7 @@ public sealed class JudgingStage(PairScoring scoring, AnswerText text, RewardFro
         var (verdicts, judged) = from == RewardFrom.RoundRobin
             ? await scoring.RoundRobinAsync([.. rollout.Rows.Select(row => (row.Query, row.Prompt.Question, text.Of(row.Prompt, row.Response)))], cancellationToken)
             : await scoring.ScoreAsync([.. rollout.Rows.Select(row => (row.Prompt.Question, text.Of(row.Prompt, row.Response), ReferenceOf(row)))], cancellationToken);
-        return new Judgement(rollout, verdicts, judged);
+        return new Judgement(rollout, verdicts, judged) { Terms = await terms.ScoreAsync(rollout, verdicts, cancellationToken) };
     }
 
     /// <summary>Checks that prompts have the answers of their own that reference: dataset needs.</summary>

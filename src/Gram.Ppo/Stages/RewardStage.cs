@@ -1,5 +1,6 @@
 using Gram.Ppo.Mathematics;
 using Gram.Ppo.Records;
+using Gram.Ppo.Rewards;
 using Gram.Training.Runs;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -12,13 +13,16 @@ namespace Gram.Ppo.Stages;
 /// <param name="normaliser">Running scale of the rewards.</param>
 public sealed class RewardStage(PpoOptions options, KlController kl, RewardNormaliser normaliser)
 {
+    private readonly RewardWeights weights = new(options.RewardWeights);
+
     /// <summary>Turns scores into experience, and steers the KL term for the next step. Takes over the scored rollout.</summary>
     /// <exception cref="RunStoppedException">The policy is further from its reference than max_kl.</exception>
     public Experience Credit(ScoredRollout scored)
     {
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
-        var (raw, rewards) = Rewards(scored.Judgement);
+        var judged = Judged(scored.Judgement);
+        var (raw, rewards) = Rewards(scored.Judgement, judged);
         var beta = kl.Beta;
         var (mask, trainMask) = (scored.Mask, TrainMask(scored));
         var kls = Masked.Fill(Kl.K1(scored.OldLogProbs, scored.RefLogProbs), mask); // [rows, responseTokens]
@@ -37,8 +41,9 @@ public sealed class RewardStage(PpoOptions options, KlController kl, RewardNorma
         }
         else if (options.Advantage == Advantage.Remax)
         {
-            var baseline = RewardTransforms.Tie(options.RewardTransform) / (options.NormalisesRewards ? normaliser.Scale : 1);
-            var tokenRewards = TokenRewards.Build(kls, rewardBeta, RowTensor(rewards.Select(reward => reward - baseline), kls), mask);
+            var scale = options.NormalisesRewards ? normaliser.Scale : 1;
+            var baselines = Mixture(scored.Judgement, [.. judged.Select(_ => RewardTransforms.Tie(options.RewardTransform))], term => term.OfReferences);
+            var tokenRewards = TokenRewards.Build(kls, rewardBeta, RowTensor(rewards.Zip(baselines, (reward, baseline) => reward - (baseline / scale)), kls), mask);
             advantages = Masked.Fill(Advantages.Remax(tokenRewards, mask, options.Gamma), trainMask);
         }
         else
@@ -54,6 +59,7 @@ public sealed class RewardStage(PpoOptions options, KlController kl, RewardNorma
             Scores = scored,
             RawRewards = raw,
             Rewards = rewards,
+            TermMeans = scored.Judgement.Terms.Select(term => (term.Name, term.Rewards.Average())).Prepend((RewardWeights.Judge, judged.Average())).ToDictionary(),
             Beta = beta,
             KlInReward = options.HasKlInReward,
             MeanKl = meanKl,
@@ -65,16 +71,23 @@ public sealed class RewardStage(PpoOptions options, KlController kl, RewardNorma
     }
 
     /// <summary>Rewards by row, before and after normalisation. Truncation's penalty replaces both and stays out of the running scale.</summary>
-    private (double[] Raw, double[] Normalised) Rewards(Judgement judgement)
+    private (double[] Raw, double[] Normalised) Rewards(Judgement judgement, double[] judged)
     {
         var penalised = judgement.Rollout.Rows.Select(row => options.TruncationPenalty is not null && !row.Response.Ended).ToArray();
-        var raw = judgement.Verdicts.Select(verdict => RewardTransforms.Apply(options.RewardTransform, verdict.Score, options.RewardClip)).ToArray();
+        var raw = Mixture(judgement, judged, term => term.Rewards);
         normaliser.Update([.. raw.Where((_, i) => !penalised[i])]);
         var scale = options.NormalisesRewards ? normaliser.Scale : 1;
         return (
             [.. raw.Select((reward, i) => penalised[i] ? options.TruncationPenalty!.Value : reward)],
             [.. raw.Select((reward, i) => penalised[i] ? options.TruncationPenalty!.Value : reward / scale)]);
     }
+
+    /// <summary>The judge's rewards by row.</summary>
+    private double[] Judged(Judgement judgement) => [.. judgement.Verdicts.Select(verdict => RewardTransforms.Apply(options.RewardTransform, verdict.Score, options.RewardClip))];
+
+    /// <summary>Σ weight · term by row.</summary>
+    private double[] Mixture(Judgement judgement, double[] judged, Func<TermRewards, IReadOnlyList<double>> rewards) =>
+        [.. judged.Select((reward, row) => (weights.Of(RewardWeights.Judge) * reward) + judgement.Terms.Sum(term => weights.Of(term.Name) * rewards(term)[row]))];
 
     private Tensor TrainMask(ScoredRollout scored)
     {

@@ -86,15 +86,23 @@ public sealed unsafe class RowKernelTests
     {
         const float Scale = 0.7f;
         var logits = Random(count, 8);
-        float max = float.NegativeInfinity, sum = 0, weighted = 0;
-        fixed (float* row = logits)
-        {
-            for (var from = 0; from < count; from += 13) SoftmaxKernels.Read(row + from, Math.Min(13, count - from), Scale, ref max, ref sum, ref weighted);
-        }
+        float weighted = 0;
+        var (max, sum) = Read(&weighted);
 
         max.Should().Be(logits.Max() * Scale);
         sum.Should().BeApproximately((float)logits.Sum(z => Math.Exp((z * Scale) - max)), 1e-4f);
         weighted.Should().BeApproximately((float)logits.Sum(z => Math.Exp((z * Scale) - max) * ((z * Scale) - max)), 1e-4f);
+        Read(null).Should().Be((max, sum), "without an entropy the others have the same bits");
+
+        (float Max, float Sum) Read(float* weights)
+        {
+            float most = float.NegativeInfinity, total = 0;
+            fixed (float* row = logits)
+            {
+                for (var from = 0; from < count; from += 13) SoftmaxKernels.Read(row + from, Math.Min(13, count - from), Scale, ref most, ref total, weights);
+            }
+            return (most, total);
+        }
     }
 
     [Theory, MemberData(nameof(Lengths))]

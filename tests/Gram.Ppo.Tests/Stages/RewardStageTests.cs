@@ -107,6 +107,38 @@ public sealed class RewardStageTests : IDisposable
         experience.Beta.Should().Be(0.5);
     }
 
+    /// <summary>Centered 0.5 and 0 by half; the terms say 1 and −2, weighing 0.1, and 4 and 5, weighing 1.</summary>
+    [Fact]
+    public void Credit_Mixture_IsTheWeightedSumAndShowsItsTerms()
+    {
+        using var experience = Mixed(Remax with { Advantage = Advantage.Rloo, NumSamples = 2, KlCoef = 0 });
+
+        experience.RawRewards[0].Should().BeApproximately(0.25 + 0.1 + 4, 1e-12);
+        experience.RawRewards[1].Should().BeApproximately(-0.2 + 5, 1e-12);
+        experience.Rewards.Should().Equal(experience.RawRewards, "rloo is not normalised");
+        experience.TermMeans.Should().BeEquivalentTo(new Dictionary<string, double> { ["judge"] = 0.25, ["first"] = -0.5, ["second"] = 4.5 });
+    }
+
+    [Fact]
+    public void Credit_MixtureUnderScoreNorm_IsNormalisedWhole()
+    {
+        using var experience = Mixed(StageWorld.Options with { PpoScoreNorm = true, Truncation = "penalty -0.7" });
+
+        // The row that was cut stays out of the scale: 4.35 alone.
+        experience.Rewards[0].Should().BeApproximately(1, 1e-12);
+        experience.Rewards[1].Should().Be(-0.7, "truncation replaces the whole mixture");
+    }
+
+    /// <summary>ReMax takes the reference's own mixture away: a tie of the judge, and what the terms say of the reference.</summary>
+    [Fact]
+    public void Credit_RemaxOfAMixture_TakesTheReferencesRewardAway()
+    {
+        using var experience = Mixed(Remax with { KlCoef = 0, RewardTransform = RewardTransform.Probability });
+
+        // Row 0: 0.5·0.75 + 0.1·1 + 4 less 0.5·0.5 + 0.1·3 + 1; row 1: 0.5·0.5 − 0.2 + 5 less 0.25 − 0.1 + 2.
+        experience.Advantages.ShouldBeNear(Floats([2.925f, 2.925f, 0], [2.9f, 2.9f, 2.9f]), 1e-5);
+    }
+
     [Fact]
     public void Credit_AdaptiveKl_SteersTheNextStep()
     {
@@ -131,10 +163,17 @@ public sealed class RewardStageTests : IDisposable
 
     private static Experience Credit(PpoOptions options, params double[] scores) => StageWorld.Credit(Scored(scores), options);
 
+    private static Experience Mixed(PpoOptions options) => StageWorld.Credit(
+        Scored(StageWorld.Judge(Rows, 0.75, 0.5) with { Terms = [new("first", [1, -2], [3, -1]), new("second", [4, 5], [1, 2])] }), options with { RewardWeights = ["judge=0.5", "first=0.1"] });
+
     /// <summary>Two rows: one of two tokens that ended, one of three that was cut.</summary>
-    private static ScoredRollout Scored(params double[] scores) => new()
+    private static IReadOnlyList<RolloutRow> Rows => [StageWorld.Row([2], [3, 0]), StageWorld.Row([2], [3, 4, 5])];
+
+    private static ScoredRollout Scored(params double[] scores) => Scored(StageWorld.Judge(Rows, scores));
+
+    private static ScoredRollout Scored(Judgement judgement) => new()
     {
-        Judgement = StageWorld.Judge([StageWorld.Row([2], [3, 0]), StageWorld.Row([2], [3, 4, 5])], scores),
+        Judgement = judgement,
         MicroBatches = [],
         Mask = Mask([1, 1, 0], [1, 1, 1]),
         OldLogProbs = Floats([-1, -1, 0], [-1, -1, -1]),

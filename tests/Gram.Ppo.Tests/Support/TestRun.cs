@@ -1,6 +1,7 @@
 using Gram.Models.Transformer;
 using Gram.Pipes.Events;
 using Gram.Ppo.Events;
+using Gram.Ppo.Rewards;
 using Gram.Reward.Data;
 using Gram.Reward.Judging;
 using Gram.Training.Runs;
@@ -56,13 +57,13 @@ internal sealed class TestRun : IDisposable
         Seed = 7,
     };
 
-    public PpoRun Run(PpoOptions options, bool evaluates = true, IReadOnlyList<Prompt>? prompts = null, long? freeBytes = null, IPairJudge? judge = null, CausalLM? over = null) => new(options, judge ?? Judge, prompts ?? Prompts, evaluates ? EvalPrompts : [], new PpoEvents(
+    public PpoRun Run(PpoOptions options, bool evaluates = true, IReadOnlyList<Prompt>? prompts = null, long? freeBytes = null, IPairJudge? judge = null, CausalLM? over = null, IReadOnlyList<IReward>? rewards = null) => new(options, judge ?? Judge, prompts ?? Prompts, evaluates ? EvalPrompts : [], new PpoEvents(
         Collect<StepLogged>(step =>
         {
             Steps.Add(step);
             OnStep?.Invoke(step);
         }),
-        Collect<Notice>(Notices.Add), Collect<SamplesLogged>(Samples.Add), Collect<StageStarted>(Stages.Add)), Judge) { DType = DType, FreeBytes = freeBytes, Base = over };
+        Collect<Notice>(Notices.Add), Collect<SamplesLogged>(Samples.Add), Collect<StageStarted>(Stages.Add)), Judge) { DType = DType, FreeBytes = freeBytes, Base = over, Rewards = rewards ?? [] };
 
     public void Dispose() => directory.Dispose();
 

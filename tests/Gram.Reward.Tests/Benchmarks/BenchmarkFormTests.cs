@@ -20,6 +20,49 @@ public sealed class BenchmarkFormTests : IDisposable
         (pair.Prompt.Question, pair.AnswerA, pair.AnswerB).Should().Be(("Q", "b", "a"));
     }
 
+    /// <summary>JudgeBench's own rule: +1 for an order that prefers the labelled answer, −1 for one that prefers the other, right above 0.</summary>
+    [Theory]
+    [InlineData("A>B", "B>A", true, false)]
+    [InlineData("A>B", "A=B", true, false)]
+    [InlineData(null, "B>A", true, false)]
+    [InlineData("A>B", "A>B", false, true)]
+    [InlineData("A=B", null, false, true)]
+    [InlineData("B>A", "A=B", false, false)]
+    public void JudgeBench_Judgments_CountBothOrders(string? first, string? second, bool isRight, bool isTie)
+    {
+        var file = folder.Write("official.jsonl", $$"""{"source": "livecodebench", "label": "A>B", "judgments": [{{Judgment(first)}}, {{Judgment(second)}}]}""");
+        var swapped = folder.Write("swapped.jsonl", $$"""{"source": "livecodebench", "label": "B>A", "judgments": [{{Judgment(second)}}, {{Judgment(first)}}]}""");
+
+        foreach (var verdict in (Verdict[])[VerdictIn(file), VerdictIn(swapped)]) (verdict.IsRight, verdict.IsTie).Should().Be((isRight, isTie));
+
+        static string Judgment(string? decision) => decision is null ? "null" : $$"""{"judgment": {"judge_model": "m", "prompt": "p", "response": "r"}, "decision": "{{decision}}"}""";
+    }
+
+    [Fact]
+    public void JudgeBench_OneJudgment_SaysNothingOfTheOrders()
+    {
+        var file = folder.Write("single.jsonl", """{"source": "livecodebench", "label": "B>A", "judgments": [{"judgment": {"scores": [1.5, 2.5]}, "decision": "B>A"}]}""");
+
+        var verdict = VerdictIn(file);
+
+        verdict.Chosen.Should().BeApproximately(1 / (1 + Math.Exp(-1)), 1e-12);
+        (verdict.Chosen + verdict.Rejected).Should().BeApproximately(1, 1e-12);
+        (verdict.PAb, verdict.PBa).Should().Be((null, null));
+    }
+
+    [Theory]
+    [InlineData("""[]""", "'judgments' must be the judgments of both orders, or of the first alone")]
+    [InlineData("""[{"decision": "A>B"}, "B>A"]""", "'judgments[1]' must be a judgment with its decision, or null")]
+    [InlineData("""[{"decision": "A>B"}, {"decision": 1}]""", "'judgments[1]' must be a text")]
+    [InlineData("""[{"decision": "A>B", "judgment": {"scores": [1]}}, null]""", "'judgments[0]' must be the scores of the two answers")]
+    [InlineData("""[{"decision": "A>B", "judgment": {"scores": [1, "x"]}}, null]""", "'judgments[0]' must be a finite number")]
+    public void JudgeBench_WrongJudgments_AreNamed(string judgments, string message)
+    {
+        var read = () => BenchmarkFiles.Read("judgebench", folder.Write("bad.jsonl", $$"""{"source": "livecodebench", "label": "A>B", "judgments": {{judgments}}}"""));
+
+        read.Should().Throw<GramException>().WithMessage($"*bad.jsonl, row 1: {message}");
+    }
+
     [Fact]
     public void JudgeBench_UnknownSource_IsNamed()
     {
@@ -139,6 +182,8 @@ public sealed class BenchmarkFormTests : IDisposable
         figures.Groups.ByName().Should().BeEquivalentTo(new Dictionary<string, double> { ["a"] = 1, ["b"] = 0 });
         (figures.Average, figures.Overall).Should().Be((0.5, 2.0 / 3));
     }
+
+    private static Verdict VerdictIn(string file) => BenchmarkFiles.Read("judgebench", file)[0].Comparisons[0].Verdict!.Value;
 
     [Theory]
     [InlineData("""{"prompt": "Q", "response_a": "a", "response_b": "b", "score_a": 0.5, "score_b": 0.5}""", "'score_a'*chosen and rejected*")]

@@ -36,6 +36,42 @@ public sealed class PublishedScoreTests
         result.OrderDisagreement.Should().BeApproximately(1.0 / 350, 1e-12, "one pair got the same letter in both orders");
     }
 
+    /// <summary>The same rows as JudgeBench's own script writes them: a judgment for each order, with the texts.</summary>
+    [SkippableTheory]
+    [InlineData("skywork-llama-3.1-8b", true)]
+    [InlineData("skywork-llama-3.1-8b", false)]
+    [InlineData("internlm2-20b", true)]
+    public void JudgeBench_OfficialForm_IsTheSame(string model, bool withScores)
+    {
+        using var folder = new TemporaryDirectory();
+        var published = Repository.SharedPath("data", "judgebench", "outputs", $"{model}.jsonl");
+        var official = File.ReadLines(published).Select(line => JsonNode.Parse(line)!).Select(row => new JsonObject
+        {
+            ["pair_id"] = row["pair_id"]!.DeepClone(),
+            ["source"] = row["source"]!.DeepClone(),
+            ["question"] = "Q",
+            ["response_model"] = "gpt-4o-2024-05-13",
+            ["response_A"] = "a",
+            ["response_B"] = "b",
+            ["label"] = row["label"]!.DeepClone(),
+            ["judge_name"] = "reward_model",
+            ["judgments"] = new JsonArray([.. Enumerable.Range(0, 2).Select(order =>
+            {
+                var said = new JsonObject { ["judge_model"] = model, ["prompt"] = "", ["response"] = "" };
+                if (withScores) said["scores"] = row["scores"]![order]!.DeepClone();
+                return new JsonObject { ["judgment"] = said, ["decision"] = row["decisions"]![order]!.DeepClone() };
+            })]),
+        }.ToJsonString());
+
+        var result = BenchmarkFiles.Evaluate("judgebench", folder.Write("official.jsonl", [.. official]));
+
+        var expected = BenchmarkFiles.Evaluate("judgebench", published);
+        result.Figures.Groups.Should().Equal(expected.Figures.Groups);
+        (result.Count, result.Figures.Overall).Should().Be((350, expected.Figures.Overall));
+        if (withScores) result.Calibration!.ExpectedError.Should().Be(expected.Calibration!.ExpectedError);
+        else result.OrderDisagreement.Should().BeApproximately(1.0 / 350, 1e-12, "one pair got the same letter in both orders");
+    }
+
     [SkippableTheory]
     [InlineData("Natural")]
     [InlineData("Adversarial/Neighbor")]

@@ -19,8 +19,11 @@ internal sealed class HubCache(string root)
     /// <summary>A file's content.</summary>
     public string Blob(HubId id, string etag) => Path.Combine(Folder(id), "blobs", etag);
 
-    /// <summary>What has arrived of a blob so far.</summary>
+    /// <summary>The beginning of a blob, as far as it has arrived; huggingface_hub goes on from it too.</summary>
     public string Incomplete(HubId id, string etag) => Blob(id, etag) + ".incomplete";
+
+    /// <summary>What has arrived of a blob that comes in several ranges at once: it may have gaps, so huggingface_hub must not go on from it.</summary>
+    public string Ranges(HubId id, string etag) => Blob(id, etag) + ".ranges";
 
     /// <summary>The file that whoever downloads a blob holds locked; huggingface_hub takes the same one.</summary>
     public string Lock(HubId id, string etag) => Path.Combine(root, ".locks", FolderName(id), etag + ".lock");

@@ -38,7 +38,7 @@ internal sealed class HubClient(HubSettings settings) : IDisposable
     /// <exception cref="HubUnreachableException">The hub cannot be reached now.</exception>
     public async Task<HubListing> ListAsync(HubId id, CancellationToken cancellationToken)
     {
-        using var response = await SendAsync(HttpMethod.Get, $"api/models/{id.Repository}/revision/{Uri.EscapeDataString(id.Revision)}", id, 0, cancellationToken);
+        using var response = await SendAsync(HttpMethod.Get, $"api/models/{id.Repository}/revision/{Uri.EscapeDataString(id.Revision)}", id, range: null, cancellationToken);
         var text = await StepAsync(response.Content.ReadAsStringAsync, cancellationToken);
         try
         {
@@ -58,7 +58,7 @@ internal sealed class HubClient(HubSettings settings) : IDisposable
     /// <exception cref="HubUnreachableException">The hub cannot be reached now.</exception>
     public async Task<HubFile> DescribeAsync(HubId id, string commit, string file, CancellationToken cancellationToken)
     {
-        using var response = await SendAsync(HttpMethod.Head, Resolve(id, commit, file), id, 0, cancellationToken);
+        using var response = await SendAsync(HttpMethod.Head, Resolve(id, commit, file), id, range: null, cancellationToken);
         if (Header("X-Repo-Commit") is { } answered && answered != commit) throw NotAHub($"asked for {file} of commit {commit}, it gives that of {answered}");
         // A large file is a redirect to its store: the X-Linked headers speak of the file there, the others of the redirect.
         var etag = Header("X-Linked-Etag") ?? Header("ETag") ?? "";
@@ -72,11 +72,11 @@ internal sealed class HubClient(HubSettings settings) : IDisposable
         string? Header(string name) => response.Headers.TryGetValues(name, out var values) ? values.First() : null;
     }
 
-    /// <summary>A file's content from a byte on; the caller disposes it.</summary>
+    /// <summary>A file's content from a byte on, up to another where one is named; the caller disposes it.</summary>
     /// <exception cref="GramException">It may not be read.</exception>
     /// <exception cref="HubUnreachableException">The hub cannot be reached now.</exception>
-    public Task<HttpResponseMessage> OpenAsync(HubId id, string commit, string file, long from, CancellationToken cancellationToken) =>
-        SendAsync(HttpMethod.Get, Resolve(id, commit, file), id, from, cancellationToken);
+    public Task<HttpResponseMessage> OpenAsync(HubId id, string commit, string file, long from, long? end, CancellationToken cancellationToken) =>
+        SendAsync(HttpMethod.Get, Resolve(id, commit, file), id, from > 0 || end is not null ? new(from, end - 1) : null, cancellationToken);
 
     /// <summary>One wait for the network, of bounded length.</summary>
     /// <exception cref="HubUnreachableException">The connection is gone, or nothing came.</exception>
@@ -107,13 +107,13 @@ internal sealed class HubClient(HubSettings settings) : IDisposable
 
     private static string Resolve(HubId id, string commit, string file) => $"{id.Repository}/resolve/{commit}/{Uri.EscapeDataString(file)}";
 
-    private async Task<HttpResponseMessage> SendAsync(HttpMethod method, string path, HubId id, long from, CancellationToken cancellationToken)
+    private async Task<HttpResponseMessage> SendAsync(HttpMethod method, string path, HubId id, RangeHeaderValue? range, CancellationToken cancellationToken)
     {
         var address = new Uri(settings.Endpoint, path);
         for (var redirects = 0; redirects <= MaxRedirects; redirects++)
         {
             using var request = new HttpRequestMessage(method, address);
-            if (from > 0) request.Headers.Range = new RangeHeaderValue(from, null);
+            request.Headers.Range = range;
             if (settings.Token is { } token && settings.IsHub(address)) request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
             var response = await StepAsync(limit => http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, limit), cancellationToken);
             if (response.IsSuccessStatusCode || response.StatusCode == HttpStatusCode.RequestedRangeNotSatisfiable) return response;

@@ -2,7 +2,7 @@ using System.Collections.Concurrent;
 
 namespace Gram.Models.Checkpoints.Hub;
 
-/// <summary>Downloads what a revision's snapshot lacks, several files at once.</summary>
+/// <summary>Downloads what a revision's snapshot lacks, several files, and ranges of large ones, at once.</summary>
 /// <param name="settings">The hub and the cache.</param>
 /// <param name="client">The hub's client.</param>
 /// <param name="progress">Told how far the transfers are, on any thread but one at a time.</param>
@@ -10,7 +10,7 @@ namespace Gram.Models.Checkpoints.Hub;
 internal sealed class HubDownload(HubSettings settings, HubClient client, Action<DownloadProgress>? progress, Action<string>? note)
 {
     /// <summary>Transfers at once; huggingface_hub's number.</summary>
-    private const int Transfers = 8;
+    public const int Transfers = 8;
 
     private readonly HubCache cache = new(settings.CacheDirectory);
     private readonly HubRetry retry = new(settings.FirstDelay);
@@ -48,7 +48,8 @@ internal sealed class HubDownload(HubSettings settings, HubClient client, Action
         var files = described.OrderByDescending(file => file.Size).ToList(); // the longest transfer starts first
         var missing = files.DistinctBy(file => file.ETag).Where(file => !File.Exists(cache.Blob(id, file.ETag))).ToList();
         CheckRoom(id, missing);
-        var blobs = new BlobDownload(client, retry, cache, new TransferMeter(missing.Sum(file => file.Size), progress));
+        using var slots = new SemaphoreSlim(Transfers);
+        var blobs = new BlobDownload(client, retry, cache, new TransferMeter(missing.Sum(file => file.Size), progress), slots, settings.RangeSize);
         await Parallel.ForEachAsync(files, parallel, async (file, token) =>
         {
             using var held = await BlobLock.TakeAsync(cache.Lock(id, file.ETag), () => note?.Invoke($"another process is downloading {file.Name} of {id}: waiting for it"), token);
@@ -63,7 +64,7 @@ internal sealed class HubDownload(HubSettings settings, HubClient client, Action
     {
         if (missing.Count == 0) return;
         Directory.CreateDirectory(cache.Root);
-        var needed = missing.Sum(file => file.Size - (new FileInfo(cache.Incomplete(id, file.ETag)) is { Exists: true } begun ? begun.Length : 0));
+        var needed = missing.Sum(file => file.Size - PartialBlob.Left(cache, id, file, settings.RangeSize));
         var free = new DriveInfo(cache.Root).AvailableFreeSpace;
         if (needed > free) throw new GramException($"{cache.Root}: {id} needs {needed / 1e9:0.0} GB more, and {free / 1e9:0.0} GB are free: make room, or set HF_HOME to another disk");
     }

@@ -20,6 +20,9 @@ public sealed partial record HubSettings
     /// <summary>Wait after the first failure; it doubles with each one after it.</summary>
     internal TimeSpan FirstDelay { get; init; } = TimeSpan.FromSeconds(0.5);
 
+    /// <summary>Bytes of a range: a file that has more comes in several at once.</summary>
+    internal long RangeSize { get; init; } = 64 << 20;
+
     /// <summary>Longest wait for an answer, or for the next bytes of one.</summary>
     internal TimeSpan Patience { get; init; } = TimeSpan.FromSeconds(30);
 

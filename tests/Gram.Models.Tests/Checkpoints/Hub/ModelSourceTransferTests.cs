@@ -34,7 +34,7 @@ public sealed class ModelSourceTransferTests : IDisposable
             // 100 KB each time: more cuts than there are attempts without progress.
             var from = FakeHub.From(context.Request);
             if (!IsStore(context) || from >= 700_000) return false;
-            FakeHub.Cut(context, hub.Weights, from, 100_000);
+            FakeHub.Cut(context, hub.Weights, 100_000);
             return true;
         };
 
@@ -109,7 +109,7 @@ public sealed class ModelSourceTransferTests : IDisposable
         hub.Hub.Intercept = context =>
         {
             if (!IsStore(context)) return false;
-            if (FakeHub.From(context.Request) == 0) FakeHub.Cut(context, hub.Weights, 0, 5000);
+            if (FakeHub.From(context.Request) == 0) FakeHub.Cut(context, hub.Weights, 5000);
             else FakeHub.Fail(context, 503);
             return true;
         };

@@ -1,0 +1,47 @@
+using Gram.Models;
+using Gram.Models.Generation;
+using Gram.Models.Tokenization;
+using Gram.Ppo.Records;
+using Gram.Ppo.Rewards;
+
+namespace Gram.Ppo.Stages;
+
+/// <summary>Asks the reward's terms beside the judge about a rollout.</summary>
+/// <param name="terms">The terms.</param>
+/// <param name="tokenizer">The policy's.</param>
+/// <param name="withReferences">Whether the reference responses are asked about too: ReMax's baseline is their reward.</param>
+public sealed class TermScoring(IReadOnlyList<IReward> terms, Tokenizer tokenizer, bool withReferences)
+{
+    /// <summary>Each term's rewards of all rows.</summary>
+    /// <exception cref="GramException">A term did not give one finite reward a response.</exception>
+    public async ValueTask<IReadOnlyList<TermRewards>> ScoreAsync(Rollout rollout, IReadOnlyList<Verdict> verdicts, CancellationToken cancellationToken)
+    {
+        if (terms.Count == 0) return [];
+        var rows = rollout.Rows.Zip(verdicts, (row, verdict) => (Row: row, Verdict: verdict)).ToArray();
+        var asked = rows.Select(pair => RequestOf(pair.Row.Prompt, pair.Row.Response, pair.Verdict.Text, pair.Verdict.Reference)).ToList();
+        var placeOfQuery = new Dictionary<int, int>(); // of its reference response in what is asked
+        foreach (var (row, verdict) in withReferences ? rows : [])
+        {
+            if (placeOfQuery.TryAdd(row.Query, asked.Count)) asked.Add(RequestOf(row.Prompt, row.Greedy, verdict.Reference, verdict.Reference));
+        }
+        var scored = new List<TermRewards>();
+        foreach (var term in terms)
+        {
+            var rewards = await term.RewardAsync(asked, cancellationToken);
+            if (rewards.Count != asked.Count) throw new GramException($"the reward term {term.Name} gave {rewards.Count} rewards for {asked.Count} responses: it must give one for each");
+            if (Enumerable.Range(0, rewards.Count).FirstOrDefault(i => !double.IsFinite(rewards[i]), -1) is >= 0 and var bad) throw new GramException($"the reward term {term.Name} gave {rewards[bad]} for response {bad + 1} of {asked.Count}: a reward must be finite");
+            scored.Add(new(term.Name, [.. rewards.Take(rows.Length)], withReferences ? [.. rows.Select(pair => rewards[placeOfQuery[pair.Row.Query]])] : []));
+        }
+        return scored;
+    }
+
+    /// <summary>What is asked of a response. A reference that the policy did not decode just now is its text alone, an end token counted.</summary>
+    private RewardRequest RequestOf(PolicyPrompt prompt, GeneratedSequence? response, string text, string reference) => new(
+        prompt.Prompt,
+        tokenizer.Decode(prompt.Tokens, skipSpecialTokens: false),
+        text,
+        response is null ? text : tokenizer.Decode(response.Tokens, skipSpecialTokens: false),
+        reference,
+        response?.Tokens.Length ?? tokenizer.Encode(text).Length + 1,
+        response?.Ended ?? true);
+}

@@ -1,0 +1,98 @@
+using Gram.Models;
+using Gram.Ppo.Rewards;
+using Gram.Ppo.Tests.Support;
+using Gram.Reward.Data;
+
+namespace Gram.Ppo.Tests.Rewards;
+
+public sealed class RewardTermsTests
+{
+    private static readonly string Plugin = Path.Combine(AppContext.BaseDirectory, "Gram.Examples.RewardPlugin.dll");
+
+    [Fact]
+    public void Of_NoKeys_IsTheJudgeAlone()
+    {
+        using var terms = RewardTerms.Of(StageWorld.Options, []);
+
+        terms.All.Should().BeEmpty();
+    }
+
+    [Fact]
+    public async Task Of_Plugin_HasItsClasses()
+    {
+        using var terms = RewardTerms.Of(StageWorld.Options with { RewardPlugins = [Plugin] }, []);
+
+        var term = terms.All.Should().ContainSingle().Subject;
+        term.Name.Should().Be("repetition");
+        // Two of four words were there before.
+        (await term.RewardAsync([Request("a b a A"), Request("a b c"), Request("")])).Should().Equal(-0.5, 0, 0);
+    }
+
+    [Fact]
+    public void Of_AllKinds_HaveTheirNames()
+    {
+        using var terms = RewardTerms.Of(
+            StageWorld.Options with { RewardPlugins = [Plugin], RewardServers = ["http://127.0.0.1:1/get_reward", "safety=https://example.org/r?a=b"], RewardWeights = ["length=0.5", "judge=0", "safety=-1"] },
+            [new OwnReward("own", _ => 0)]);
+
+        terms.All.Select(term => term.Name).Should().Equal("own", "length", "repetition", "server", "safety");
+    }
+
+    /// <summary>Free up to 4 tokens, −1 at 8.</summary>
+    [Theory]
+    [InlineData(1, 0)]
+    [InlineData(4, 0)]
+    [InlineData(5, -0.25)]
+    [InlineData(8, -1)]
+    [InlineData(9, -1)]
+    public async Task LengthPenalty_Tokens_CostMoreAndMore(int tokens, double expected)
+    {
+        using var terms = RewardTerms.Of(StageWorld.Options with { RewardWeights = ["length=1"], LengthPenaltyFrom = 4 }, []);
+
+        (await terms.All.Single().RewardAsync([Request("", tokens)])).Should().Equal(expected);
+    }
+
+    [Theory]
+    [InlineData("reward_weights: 'judge' is no weight*", "judge")]
+    [InlineData("reward_weights: 'judge=much' is no weight*", "judge=much")]
+    [InlineData("reward_weights: 'judge=NaN' is no weight*", "judge=NaN")]
+    [InlineData("reward_weights: '=1' is no weight*", "=1")]
+    [InlineData("reward_weights: judge has two weights*", "judge=1", "judge=2")]
+    [InlineData("reward_weights: there is no term lenght; this run has judge, and length where it has a weight", "lenght=1")]
+    public void Of_WrongWeights_SaysSo(string message, params string[] weights) => ShouldFail(StageWorld.Options with { RewardWeights = weights }, message);
+
+    [Theory]
+    [InlineData("reward_servers: 'localhost:5000' is no address*", "localhost:5000")]
+    [InlineData("reward_servers: 'ftp://host/x' is no address*", "ftp://host/x")]
+    [InlineData("two reward terms are called server*", "http://a/", "http://b/")]
+    [InlineData("two reward terms are called judge*", "judge=http://a/")]
+    public void Of_WrongServers_SaysSo(string message, params string[] servers) => ShouldFail(StageWorld.Options with { RewardServers = servers }, message);
+
+    [Fact]
+    public void Of_WrongPlugins_SaysSo()
+    {
+        using var folder = new TemporaryDirectory();
+        File.WriteAllText(folder.File("text.dll"), "no assembly");
+
+        ShouldFail(StageWorld.Options with { RewardPlugins = ["nowhere.dll"] }, "reward_plugins: nowhere.dll: no such file*Gram.Ppo.Rewards.IReward");
+        ShouldFail(StageWorld.Options with { RewardPlugins = [folder.File("text.dll")] }, "reward_plugins: *text.dll cannot be loaded*");
+        ShouldFail(StageWorld.Options with { RewardPlugins = [typeof(GramException).Assembly.Location] }, "reward_plugins: *Gram.Models.dll has no public class that implements Gram.Ppo.Rewards.IReward*");
+    }
+
+    [Fact]
+    public void Of_NameThatIsNone_SaysSo()
+    {
+        var make = () => RewardTerms.Of(StageWorld.Options, [new OwnReward("a/b", _ => 0)]);
+
+        make.Should().Throw<GramException>().WithMessage("a reward term is called 'a/b'*");
+    }
+
+    private static RewardRequest Request(string response, int tokens = 1) => new(new Prompt("p"), "p", response, response, "r", tokens, true);
+
+    private static void ShouldFail(PpoOptions options, string message)
+    {
+        var make = () => RewardTerms.Of(options, []);
+
+        make.Should().Throw<GramException>().WithMessage(message).Which.Message.Should().NotContain("\n");
+    }
+}
