@@ -6,58 +6,63 @@ namespace Gram.BestOfN;
 /// <summary>A meeting of two answers of one contest.</summary>
 internal readonly record struct Match(Contest Contest, int A, int B, AnswerPair Pair);
 
-/// <summary>The answers to one question: who is still in, who lost when, and every comparison made.</summary>
-internal sealed class Contest
+/// <summary>The answers to one question: who meets whom next, every comparison made, and what follows from them.</summary>
+internal abstract class Contest
 {
     private readonly string question;
     private readonly IReadOnlyList<string> answers;
     private readonly int[] first; // identical answers compete once, as the earliest of them
-    private readonly List<int> remaining;
     private readonly List<Comparison> comparisons = [];
 
-    public Contest(string question, IReadOnlyList<string> answers, int row)
+    protected Contest(string question, IReadOnlyList<string> answers, int row)
     {
         if (answers.Count == 0) throw new GramException($"item {row} has no answers to rank; give each question at least one");
         this.question = question;
         this.answers = answers;
         var seen = new Dictionary<string, int>(StringComparer.Ordinal);
         first = [.. answers.Select((answer, i) => seen.TryAdd(answer, i) ? i : seen[answer])];
-        remaining = [.. first.Distinct()];
+        Entrants = [.. first.Distinct()];
     }
 
-    public int Remaining => remaining.Count;
+    /// <summary>Indices of the distinct answers, in their order.</summary>
+    protected IReadOnlyList<int> Entrants { get; }
 
-    /// <summary>The front pairs of neighbours still in; none once there is a winner.</summary>
-    public IEnumerable<Match> Pairs(int count) =>
-        remaining.Chunk(2).Take(count).Where(pair => pair.Length == 2)
-            .Select(pair => new Match(this, pair[0], pair[1], new(question, answers[pair[0]], answers[pair[1]])));
+    /// <summary>Every comparison made.</summary>
+    protected IReadOnlyList<Comparison> Comparisons => comparisons;
 
-    /// <summary>Records a comparison; the loser leaves. The earlier answer keeps a tie: neighbours stand in the order of their indices.</summary>
-    public void Settle(int a, int b, double scoreA, int round)
+    /// <summary>Who meets in the next round; nobody, once it is over.</summary>
+    public abstract IEnumerable<Match> NextRound();
+
+    /// <summary>Records a comparison.</summary>
+    public void Settle(Match match, PairScore score, int round)
     {
-        comparisons.Add(new(a, b, scoreA, round));
-        remaining.Remove(scoreA >= 0.5 ? b : a);
+        comparisons.Add(new(match.A, match.B, score.ScoreA, round));
+        Learn(match.A, match.B, score);
     }
 
-    public TournamentResult Result()
+    /// <summary>The outcome.</summary>
+    public abstract TournamentResult Result();
+
+    /// <summary>What a comparison means for the next round.</summary>
+    protected virtual void Learn(int a, int b, PairScore score) { }
+
+    /// <summary>A meeting of two answers.</summary>
+    protected Match Meet(int a, int b) => new(this, a, b, new(question, answers[a], answers[b]));
+
+    /// <summary>The outcome with all answers ordered by that of their first occurrence; equal ones keep their order.</summary>
+    protected TournamentResult Result(Func<IEnumerable<int>, IOrderedEnumerable<int>> order)
     {
-        var scores = first.Select(MeanScore).ToList();
-        var defeats = comparisons.ToDictionary(
-            comparison => comparison.ScoreA >= 0.5 ? comparison.B : comparison.A,
-            comparison => (comparison.Round, Score: Math.Min(comparison.ScoreA, 1 - comparison.ScoreA)));
-        var undefeated = (Round: int.MaxValue, Score: 1.0);
-        var ranking = Enumerable.Range(0, answers.Count)
-            .OrderByDescending(i => defeats.GetValueOrDefault(first[i], undefeated).Round)
-            .ThenByDescending(i => defeats.GetValueOrDefault(first[i], undefeated).Score)
-            .ThenBy(i => first[i])
-            .ThenBy(i => i)
-            .ToList();
-        return new(ranking[0], ranking, scores, comparisons);
+        var place = order(Entrants).ThenBy(entrant => entrant).Select((entrant, i) => (entrant, i)).ToDictionary(pair => pair.entrant, pair => pair.i);
+        List<int> ranking = [.. Enumerable.Range(0, answers.Count).OrderBy(i => place[first[i]]).ThenBy(i => i)];
+        var sums = Entrants.ToDictionary(entrant => entrant, _ => (Sum: 0.0, Count: 0));
+        foreach (var (a, b, scoreA, _) in comparisons)
+        {
+            sums[a] = (sums[a].Sum + scoreA, sums[a].Count + 1);
+            sums[b] = (sums[b].Sum + 1 - scoreA, sums[b].Count + 1);
+        }
+        return new(ranking[0], ranking, OfAll(entrant => sums[entrant] is { Count: > 0 } met ? met.Sum / met.Count : 0.5), comparisons);
     }
 
-    private double MeanScore(int answer) => comparisons
-        .Where(comparison => comparison.A == answer || comparison.B == answer)
-        .Select(comparison => comparison.A == answer ? comparison.ScoreA : 1 - comparison.ScoreA)
-        .DefaultIfEmpty(0.5)
-        .Average();
+    /// <summary>What holds of distinct answers, for all.</summary>
+    protected IReadOnlyList<double> OfAll(Func<int, double> ofEntrant) => [.. first.Select(ofEntrant)];
 }

@@ -5,7 +5,7 @@ namespace Gram.BestOfN;
 /// <summary>A row of generations with the outcome of its tournament.</summary>
 public static class RankedRow
 {
-    /// <summary>The row with best, ranking, scores, method and comparisons.</summary>
+    /// <summary>The row with best, ranking, scores, method and comparisons; strengths and confidence where the tournament has them.</summary>
     public static JsonObject Of(JsonObject generations, TournamentResult result, string method)
     {
         var row = (JsonObject)generations.DeepClone();
@@ -20,6 +20,8 @@ public static class RankedRow
             ["score_a"] = comparison.ScoreA,
             ["round"] = comparison.Round,
         })]);
+        if (result.Strengths is { } strengths) row["strengths"] = new JsonArray([.. strengths.Select(strength => JsonValue.Create(strength))]);
+        if (result.Confidence is { } confidence) row["confidence"] = confidence;
         return row;
     }
 }

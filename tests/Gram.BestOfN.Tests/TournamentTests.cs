@@ -5,6 +5,7 @@ namespace Gram.BestOfN.Tests;
 public class TournamentTests
 {
     public static TheoryData<string> Methods => new(Tournament.Names);
+    public static TheoryData<string> Eliminations => new("linear", "knockout");
 
     [Fact]
     public async Task Linear_FourAnswers_BestMeetsNextOneByOne()
@@ -80,12 +81,14 @@ public class TournamentTests
 
         var result = await Rank(method, judge, "7");
 
-        result.Should().BeEquivalentTo(new TournamentResult(0, [0], [0.5], []));
+        (result.Best, result.Comparisons.Count).Should().Be((0, 0));
+        result.Ranking.Should().Equal(0);
+        result.Scores.Should().Equal(0.5);
         judge.Batches.Should().BeEmpty();
     }
 
     [Theory]
-    [MemberData(nameof(Methods))]
+    [MemberData(nameof(Eliminations))]
     public async Task Rank_NAnswers_TakesNMinusOneComparisonsAndFindsTheBest(string method)
     {
         for (var n = 1; n <= 20; n++)
@@ -116,7 +119,7 @@ public class TournamentTests
     }
 
     [Theory]
-    [MemberData(nameof(Methods))]
+    [MemberData(nameof(Eliminations))]
     public async Task Rank_TransitiveJudge_LoserNeverRanksAboveWhoBeatIt(string method)
     {
         for (var seed = 0UL; seed < 30; seed++)
@@ -129,7 +132,7 @@ public class TournamentTests
     }
 
     [Theory]
-    [MemberData(nameof(Methods))]
+    [MemberData(nameof(Eliminations))]
     public async Task RankAsync_ManyItems_JudgesEachRoundOfAllAsOneBatchAndKeepsOrder(string method)
     {
         var judge = TestJudge.OfNumbers();
@@ -140,6 +143,80 @@ public class TournamentTests
         results.Select(result => result.Best).Should().Equal(1, 0, 3);
         judge.Batches.Select(batch => batch.Count).Should().Equal(method == "linear" ? [2, 1, 1] : [3, 1]);
         judge.Batches[0].Select(pair => pair.Question).Distinct().Should().Equal("q0", "q2");
+    }
+
+    [Fact]
+    public async Task RoundRobin_NAnswers_AllMeetInOneRoundAndStrengthsAreTheJudges()
+    {
+        for (var n = 2; n <= 12; n++)
+        {
+            var judge = TestJudge.OfNumbers();
+            var answers = Shuffled(n, seed: (ulong)n);
+
+            var result = await Rank("round_robin", judge, answers);
+
+            judge.Batches.Should().ContainSingle().Which.Should().HaveCount(n * (n - 1) / 2);
+            result.Ranking.Select(i => int.Parse(answers[i])).Should().Equal(Enumerable.Range(0, n).Reverse());
+            // The judge's scores are Bradley–Terry's of strengths 0, 1, 2, …, whose mean is (n − 1)/2.
+            foreach (var (answer, strength) in answers.Zip(result.Strengths!)) strength.Should().BeApproximately(int.Parse(answer) - ((n - 1) / 2.0), 1e-3);
+        }
+    }
+
+    [Fact]
+    public async Task RoundRobin_PermutedAnswers_RankTheSame()
+    {
+        // An intransitive judge with scores of its own for each pair.
+        static double Score(string a, string b) => string.CompareOrdinal(a, b) < 0 ? Draw(a + b) : 1 - Draw(b + a);
+        static double Draw(string pair) => 0.02 + (0.96 * (pair.Aggregate(17u, (hash, letter) => (hash * 31) + letter) % 1000 / 1000.0));
+        string[] Order(TournamentResult result, string[] answers) => [.. result.Ranking.Select(i => answers[i])];
+        var first = Shuffled(9, seed: 0);
+        var expected = Order(await Rank("round_robin", new TestJudge(Score), first), first);
+        for (var seed = 1UL; seed < 20; seed++)
+        {
+            var answers = Shuffled(9, seed);
+            Order(await Rank("round_robin", new TestJudge(Score), answers), answers).Should().Equal(expected);
+        }
+    }
+
+    [Fact]
+    public async Task Adaptive_ClearAnswers_FindsTheBestInFewerComparisonsThanRoundRobin()
+    {
+        const int N = 12;
+        for (var seed = 0UL; seed < 20; seed++)
+        {
+            var answers = Shuffled(N, seed);
+
+            var result = await Rank("adaptive", TestJudge.OfNumbers(), answers);
+
+            answers[result.Best].Should().Be($"{N - 1}");
+            result.Comparisons.Select(comparison => (comparison.A, comparison.B)).Should().OnlyHaveUniqueItems().And.HaveCountLessThan(N * (N - 1) / 2);
+            result.Confidence.Should().BeInRange(0, 1);
+            result.Ranking[0].Should().Be(result.Best);
+        }
+    }
+
+    [Fact]
+    public async Task Adaptive_MoreConfidence_TakesMoreComparisons()
+    {
+        async Task<TournamentResult> At(double confidence) => (await new AdaptiveTournament(confidence).RankAsync(TestJudge.OfNumbers(), [("q", Shuffled(10, 3))]))[0];
+
+        var (little, much) = (await At(0.5), await At(0.999));
+
+        little.Comparisons.Count.Should().BeLessThan(much.Comparisons.Count);
+        little.Confidence.Should().BeGreaterThanOrEqualTo(0.5);
+        (await At(1)).Comparisons.Should().HaveCount(45); // never sure: all meet
+    }
+
+    [Fact]
+    public async Task Adaptive_JudgeOfTwoMinds_AsksMore()
+    {
+        static async Task<int> Comparisons(double bias)
+        {
+            var judge = TestJudge.Biased((a, b) => double.Parse(a) - double.Parse(b), bias);
+            return (await new AdaptiveTournament(0.8).RankAsync(judge, [("q", Shuffled(10, 5))]))[0].Comparisons.Count;
+        }
+
+        (await Comparisons(bias: 4)).Should().BeGreaterThan(await Comparisons(bias: 0));
     }
 
     [Fact]
@@ -169,7 +246,7 @@ public class TournamentTests
     public void ByName_UnknownMethod_ListsTheKnownOnes()
     {
         var act = () => Tournament.ByName("swiss");
-        act.Should().Throw<GramException>().WithMessage("*swiss*linear, knockout*");
+        act.Should().Throw<GramException>().WithMessage("*swiss*linear, knockout, round_robin, adaptive*");
     }
 
     private static async Task<TournamentResult> Rank(string method, TestJudge judge, params string[] answers) =>

@@ -135,9 +135,10 @@ public sealed class JudgingTests(TinyModels tiny)
     }
 
     [Theory]
-    [InlineData("linear")]
-    [InlineData("knockout")]
-    public async Task Rerank_Generations_RecordsEveryComparison(string method)
+    [InlineData("linear", 3, 3)]
+    [InlineData("knockout", 3, 2)]
+    [InlineData("round_robin", 6, 1)]
+    public async Task Rerank_Generations_RecordsEveryComparison(string method, int comparisons, int rounds)
     {
         var generations = tiny.Write($"{method}.jsonl", """{"prompt": "My phone is broken.", "responses": ["Please restart it.", "No.", "Thank you.", "Buy one."], "id": 3}""");
 
@@ -149,8 +150,9 @@ public sealed class JudgingTests(TinyModels tiny)
         row["method"]!.GetValue<string>().Should().Be(method);
         row["ranking"]!.AsArray().Select(index => index!.GetValue<int>()).Should().BeEquivalentTo([0, 1, 2, 3]);
         row["best"]!.GetValue<int>().Should().Be(row["ranking"]![0]!.GetValue<int>());
-        row["comparisons"]!.AsArray().Should().HaveCount(3, "n − 1 comparisons find the best of n");
-        row["comparisons"]![2]!["round"]!.GetValue<int>().Should().Be(method == "linear" ? 3 : 2);
+        row["comparisons"]!.AsArray().Should().HaveCount(comparisons);
+        row["comparisons"]![comparisons - 1]!["round"]!.GetValue<int>().Should().Be(rounds);
+        (row["strengths"]?.AsArray().Count ?? 0).Should().Be(method == "round_robin" ? 4 : 0);
     }
 
     [Fact]

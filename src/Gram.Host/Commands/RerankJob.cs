@@ -16,8 +16,11 @@ namespace Gram.Host.Commands;
 /// <summary>The key of a tournament's kind.</summary>
 internal sealed record TournamentOptions
 {
-    [ConfigurationKeyName("method"), AllowedValues("linear", "knockout"), Description("how answers meet: one after the other, or in rounds of pairs")]
+    [ConfigurationKeyName("method"), AllowedValues("linear", "knockout", "round_robin", "adaptive"), Description("how answers meet: one after the other, in rounds of pairs, all of them, or the pair that tells most until the best is known")]
     public string Method { get; init; } = "knockout";
+
+    [ConfigurationKeyName("confidence"), Description("adaptive: stops when the leader is the best with this probability"), Range(0.0, 1.0)]
+    public double Confidence { get; init; } = AdaptiveTournament.DefaultConfidence;
 }
 
 /// <summary>Ranks given generations.</summary>
@@ -30,15 +33,17 @@ internal sealed class RerankJob(TournamentOptions tournament, JudgeOptions optio
         using var judge = await judges.OpenAsync(options, rationale, common.Seed, dtype: null, cancellationToken);
         var rows = JudgeRoom.Keep(all, judge, row => row.Source, row => row.Prompt, notices);
         var counting = new CountingJudge(judge);
-        var method = Tournament.ByName(tournament.Method);
+        var method = Tournament.ByName(tournament.Method, tournament.Confidence);
         var clock = Stopwatch.StartNew();
         var results = await method.RankAsync(counting, [.. rows.Select(row => (row.Prompt.QuestionAs(judge.Config.TurnFormat), (IReadOnlyList<string>)[.. row.Responses.Select(JudgeText.Clean)]))], cancellationToken);
         var seconds = clock.Elapsed.TotalSeconds;
 
         var ranked = rows.Zip(results, (row, result) => RankedRow.Of(row.Source.Fields, result, method.Name)).ToList();
         var json = counting.Report(rows.Count, judge.Shortened, all.Count - rows.Count, seconds);
+        var possible = rows.Sum(row => row.Responses.Count * (row.Responses.Count - 1L) / 2);
+        json["possible_comparisons"] = possible;
         if (output == "-" && common.Json) json["ranked"] = new JsonArray([.. ranked]);
         else JsonRows.Write(output, ranked);
-        return new JobResult(json, $"{rows.Count} rows ranked by {method.Name}, {counting.Comparisons} comparisons in {seconds:0.0} s, order disagreement {counting.OrderDisagreement:0.000}: {output}") { DataOnOutput = output == "-" };
+        return new JobResult(json, $"{rows.Count} rows ranked by {method.Name}, {counting.Comparisons} of {possible} comparisons in {seconds:0.0} s, order disagreement {counting.OrderDisagreement:0.000}: {output}") { DataOnOutput = output == "-" };
     }
 }

@@ -103,8 +103,8 @@ internal static class OwnProtocol
     private static async Task<IResult> RankAsync(HttpContext context, Scoring scoring)
     {
         var request = await scoring.ReadAsync<RankRequest>(context);
-        scoring.CheckCount(request.Responses.Count - 1);
         var method = Tournament.ByName(request.Method);
+        scoring.CheckCount(method.MostComparisons(request.Responses.Count));
         var prompt = scoring.PromptOf(request.Prompt, request.Messages, "the request");
         string[] answers = [.. Scoring.Whole(request.Responses, "responses").Select((response, i) => JudgeText.Clean(scoring.Checked(response, $"responses[{i}]")))];
         var ranked = await method.RankAsync(new RequestJudge(context, scoring), [(scoring.PairOf(prompt, "", "").Question, answers)], context.RequestAborted);
