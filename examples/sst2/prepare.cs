@@ -8,10 +8,11 @@
 // Output:
 //   train-pairs.jsonl    a positive and a negative sentence; the positive one is preferred
 //   dev-pairs.jsonl      the same from the dev sentences
+//   all-pairs.jsonl      the same from all training sentences, 6,920 pairs
 //   train-prompts.jsonl  "Film review: " and the first four words of a sentence
 //   dev-prompts.jsonl
-// The judge's pairs come from the first half of the training sentences and the prompts from the second, so that
-// the policy continues sentences which the judge never read.
+// train-pairs come from the first half of the training sentences and the prompts from the second, so that the policy
+// continues sentences which a judge of these pairs never read.
 
 using System.Text.Encodings.Web;
 using System.Text.Json;
@@ -33,6 +34,7 @@ Write("train-pairs.jsonl", Pairs(train[..half], 1920));
 Write("dev-pairs.jsonl", Pairs(dev, 800));
 Write("train-prompts.jsonl", Prompts(train[half..]));
 Write("dev-prompts.jsonl", Prompts(dev).Take(128));
+Write("all-pairs.jsonl", Pairs(train, train.Count));
 return 0;
 
 static List<(string Sentence, bool Positive)> Read(string path) =>
