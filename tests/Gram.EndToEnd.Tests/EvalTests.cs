@@ -89,7 +89,7 @@ public sealed class EvalTests(TinyModels tiny)
 
     [Theory]
     [InlineData("'benchmark' is none of its values: rewardbench", "rewardbench")]
-    [InlineData("--reward_model JUDGE or --scores FILE", "pairs")]
+    [InlineData("or --scores FILE", "pairs")]
     [InlineData("--dataset is needed", "pairs", "--reward_model", "judge")]
     [InlineData("nowhere.jsonl", "pairs", "--scores", "nowhere.jsonl")]
     [InlineData("has no config.yaml of its training", "pairs", "--dataset", "pairs.jsonl", "--reward_model", "judge", "--baselines")]
