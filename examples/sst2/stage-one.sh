@@ -3,6 +3,7 @@
 #   examples/sst2/stage-one.sh GRAM_COMMAND MODEL FOLDER_OF_PREPARED_SST2 OUTPUT
 # Each run that is done is kept: call it again to go on. plot.cs draws the result.
 set -euo pipefail
+[ $# = 4 ] || { echo "usage: examples/sst2/stage-one.sh GRAM_COMMAND MODEL FOLDER_OF_PREPARED_SST2 OUTPUT" >&2; exit 2; }
 gram=$1 model=$2 data=$3 out=$4
 mkdir -p "$out"
 common=(--template none --cutoff_len 256 --bf16 true --threads 1 --per_device_train_batch_size 16 --gradient_accumulation_steps 1

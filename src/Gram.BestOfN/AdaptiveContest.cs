@@ -16,7 +16,6 @@ internal sealed class AdaptiveContest : Contest
 
     private readonly double confidence;
     private readonly StrengthPosterior posterior;
-    private readonly Dictionary<int, int> index;
     private readonly HashSet<(int, int)> met = [];
     private readonly HashSet<int> beaten = [];
     private double noise; // of all comparisons so far
@@ -25,7 +24,6 @@ internal sealed class AdaptiveContest : Contest
     {
         this.confidence = confidence;
         posterior = new(Entrants.Count);
-        index = Entrants.Select((entrant, i) => (entrant, i)).ToDictionary(pair => pair.entrant, pair => pair.i);
     }
 
     /// <summary>The strongest of those that lost to nobody; of all, where everybody lost.</summary>
@@ -50,19 +48,19 @@ internal sealed class AdaptiveContest : Contest
     {
         var (forward, backward) = (LogOdds(score.PAb), LogOdds(score.PBa));
         var variance = LeastNoise + ((forward - backward) * (forward - backward) / 4);
-        posterior.Observe(index[a], index[b], (forward + backward) / 2, variance);
-        met.Add((index[a], index[b]));
+        posterior.Observe(Number[a], Number[b], (forward + backward) / 2, variance);
+        met.Add((Number[a], Number[b]));
         noise += variance;
-        if (score.ScoreA != score.ScoreB) beaten.Add(index[score.ScoreA > score.ScoreB ? b : a]);
+        if (score.ScoreA != score.ScoreB) beaten.Add(Number[score.ScoreA > score.ScoreB ? b : a]);
     }
 
     /// <summary>The leader, then by expected strength.</summary>
     public override TournamentResult Result()
     {
         var (leader, mean) = (Leader, posterior.Mean);
-        return Result(entrants => entrants.OrderByDescending(entrant => index[entrant] == leader).ThenByDescending(entrant => Rounded(mean[index[entrant]]))) with
+        return Result(entrants => entrants.OrderByDescending(entrant => Number[entrant] == leader).ThenByDescending(entrant => Rounded(mean[Number[entrant]]))) with
         {
-            Strengths = OfAll(entrant => mean[index[entrant]]),
+            Strengths = OfAll(i => mean[i]),
             Confidence = posterior.ProbabilityBest(leader),
         };
     }
@@ -83,7 +81,4 @@ internal sealed class AdaptiveContest : Contest
         var mean = posterior.Mean;
         return candidates.MaxBy(i => Rounded(mean[i]));
     }
-
-    /// <summary>What differs by rounding is equal.</summary>
-    private static double Rounded(double value) => Math.Round(value, 9);
 }

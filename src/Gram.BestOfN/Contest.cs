@@ -22,10 +22,14 @@ internal abstract class Contest
         var seen = new Dictionary<string, int>(StringComparer.Ordinal);
         first = [.. answers.Select((answer, i) => seen.TryAdd(answer, i) ? i : seen[answer])];
         Entrants = [.. first.Distinct()];
+        Number = Entrants.Select((entrant, i) => (entrant, i)).ToDictionary(pair => pair.entrant, pair => pair.i);
     }
 
     /// <summary>Indices of the distinct answers, in their order.</summary>
     protected IReadOnlyList<int> Entrants { get; }
+
+    /// <summary>The place in <see cref="Entrants"/> of an answer's index.</summary>
+    protected IReadOnlyDictionary<int, int> Number { get; }
 
     /// <summary>Every comparison made.</summary>
     protected IReadOnlyList<Comparison> Comparisons => comparisons;
@@ -54,15 +58,24 @@ internal abstract class Contest
     {
         var place = order(Entrants).ThenBy(entrant => entrant).Select((entrant, i) => (entrant, i)).ToDictionary(pair => pair.entrant, pair => pair.i);
         List<int> ranking = [.. Enumerable.Range(0, answers.Count).OrderBy(i => place[first[i]]).ThenBy(i => i)];
-        var sums = Entrants.ToDictionary(entrant => entrant, _ => (Sum: 0.0, Count: 0));
+        var (sums, counts) = (new double[Entrants.Count], new int[Entrants.Count]);
         foreach (var (a, b, scoreA, _) in comparisons)
         {
-            sums[a] = (sums[a].Sum + scoreA, sums[a].Count + 1);
-            sums[b] = (sums[b].Sum + 1 - scoreA, sums[b].Count + 1);
+            Add(a, scoreA);
+            Add(b, 1 - scoreA);
         }
-        return new(ranking[0], ranking, OfAll(entrant => sums[entrant] is { Count: > 0 } met ? met.Sum / met.Count : 0.5), comparisons);
+        return new(ranking[0], ranking, OfAll(i => counts[i] == 0 ? 0.5 : sums[i] / counts[i]), comparisons);
+
+        void Add(int entrant, double score)
+        {
+            sums[Number[entrant]] += score;
+            counts[Number[entrant]]++;
+        }
     }
 
-    /// <summary>What holds of distinct answers, for all.</summary>
-    protected IReadOnlyList<double> OfAll(Func<int, double> ofEntrant) => [.. first.Select(ofEntrant)];
+    /// <summary>What holds of the distinct answers by their numbers, for all answers.</summary>
+    protected IReadOnlyList<double> OfAll(Func<int, double> ofNumber) => [.. first.Select(entrant => ofNumber(Number[entrant]))];
+
+    /// <summary>What differs by rounding is equal.</summary>
+    protected static double Rounded(double value) => Math.Round(value, 8);
 }

@@ -8,18 +8,10 @@ internal sealed class RoundRobinContest(string question, IReadOnlyList<string> a
         ? []
         : Entrants.SelectMany((a, i) => Entrants.Skip(i + 1).Select(b => Meet(a, b)));
 
-    /// <summary>By Bradley–Terry strength. After all have met, its order is that of the sums of scores, which are free of the fit's rounding.</summary>
+    /// <summary>By Bradley–Terry strength.</summary>
     public override TournamentResult Result()
     {
-        var index = Entrants.Select((entrant, i) => (entrant, i)).ToDictionary(pair => pair.entrant, pair => pair.i);
-        var met = Comparisons.Select(comparison => (index[comparison.A], index[comparison.B], comparison.ScoreA)).ToList();
-        var strengths = BradleyTerry.Fit(Entrants.Count, met);
-        var sums = new double[Entrants.Count];
-        foreach (var (a, b, score) in met)
-        {
-            sums[a] += score;
-            sums[b] += 1 - score;
-        }
-        return Result(entrants => entrants.OrderByDescending(entrant => Math.Round(sums[index[entrant]], 12))) with { Strengths = OfAll(entrant => strengths[index[entrant]]) };
+        var strengths = BradleyTerry.Fit(Entrants.Count, [.. Comparisons.Select(comparison => (Number[comparison.A], Number[comparison.B], comparison.ScoreA))]);
+        return Result(entrants => entrants.OrderByDescending(entrant => Rounded(strengths[Number[entrant]]))) with { Strengths = OfAll(i => strengths[i]) };
     }
 }

@@ -195,6 +195,20 @@ public class TournamentTests
         }
     }
 
+    [Theory]
+    // Prior variance 4 each; the difference is seen as 2 with a noise of 0.25 + (half the orders' disagreement in log-odds)²:
+    // mean 2·8/(8 + noise), variance 8·noise/(8 + noise).
+    [InlineData(0.0, 0.969697, 0.999959)]
+    [InlineData(1.0, 0.864865, 0.951904)]
+    public async Task Adaptive_TwoAnswers_PosteriorIsTheNormalOnes(double bias, double strength, double confidence)
+    {
+        var result = await Rank("adaptive", TestJudge.Biased((a, b) => double.Parse(a) - double.Parse(b), bias), "3", "1");
+
+        result.Strengths![0].Should().BeApproximately(strength, 1e-5);
+        result.Strengths[1].Should().BeApproximately(-strength, 1e-5);
+        result.Confidence!.Value.Should().BeApproximately(confidence, 1e-5);
+    }
+
     [Fact]
     public async Task Adaptive_MoreConfidence_TakesMoreComparisons()
     {
