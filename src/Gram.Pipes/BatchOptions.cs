@@ -9,7 +9,7 @@ public sealed record BatchOptions
     /// <summary>Cost (tokens, say) beyond which a batch takes no further request; a request alone may cost more.</summary>
     public long MaxCost { get; init; } = long.MaxValue;
 
-    /// <summary>How long a batch that is not full waits for company where nothing was under way. While a batch runs, the next gathers anyway.</summary>
+    /// <summary>How long the first request of a batch that is not full waits for company. What it waited while another batch ran counts.</summary>
     public TimeSpan Gather { get; init; } = TimeSpan.Zero;
 
     /// <summary>Items that may wait for their batch; a request above that is refused.</summary>

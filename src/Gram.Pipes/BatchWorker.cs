@@ -117,10 +117,9 @@ public sealed class BatchWorker<TItem, TResult> : IAsyncDisposable
     {
         while (true)
         {
-            var idle = !requests.Reader.TryPeek(out _);
-            if (!await requests.Reader.WaitToReadAsync()) return true;
+            if (!await requests.Reader.WaitToReadAsync() || !requests.Reader.TryPeek(out var first)) return true;
             var batch = new List<Request>();
-            var until = Stopwatch.GetTimestamp() + (idle ? (long)(options.Gather.TotalSeconds * Stopwatch.Frequency) : 0);
+            var until = first.Since + (long)(options.Gather.TotalSeconds * Stopwatch.Frequency);
             while (!Fill(batch) && await MoreAsync(until)) { }
             if (batch.Count > 0) await DoAsync(batch);
         }
