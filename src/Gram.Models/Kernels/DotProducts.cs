@@ -12,7 +12,7 @@ namespace Gram.Models.Kernels;
 internal static unsafe class DotProducts
 {
     private const int Tile = 4;      // rows of the weight, and of x, that are multiplied at a time: 16 sums hide the latency of a multiplication
-    private const int CacheLine = 64, Ahead = 4096; // bytes
+    private const int CacheLine = 64, Ahead = 1024; // bytes
 
     /// <summary>y[r, n] = Σ_k weight[n, k] · x[r, k] (or added to y) for all rows r and for n in [from, to).</summary>
     /// <param name="weight">[out, width], of float or of ushort (bfloat16).</param>
