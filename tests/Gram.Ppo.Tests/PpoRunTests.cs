@@ -253,13 +253,13 @@ public sealed class PpoRunTests
     public async Task Run_OtherReferences_AreWhatSamplesAreJudgedAgainst(Reference reference)
     {
         using var test = new TestRun();
-        var prompts = TestRun.Prompts.Select(prompt => prompt with { Reference = "h h h" }).ToArray();
+        var prompts = TestRun.Prompts.Select(prompt => prompt with { Reference = "<think>g</think> h h h\n" }).ToArray();
 
         await test.Run(test.Options() with { Reference = reference }, evaluates: false, prompts).RunAsync();
 
         var references = test.Samples.SelectMany(logged => logged.Samples).ToLookup(sample => sample.Prompt, sample => sample.Reference);
         references.Should().OnlyContain(group => group.Distinct().Count() == 1);
-        if (reference == Reference.Dataset) references.SelectMany(group => group).Should().OnlyContain(text => text == "h h h");
+        if (reference == Reference.Dataset) references.SelectMany(group => group).Should().OnlyContain(text => text == "h h h", "it is read as a response is");
     }
 
     [Fact]
