@@ -91,6 +91,7 @@ internal sealed class PpoSession : IDisposable
             if (checkpoint is not null)
             {
                 doneSteps = RunDirectory.GlobalStep(checkpoint);
+                if (doneSteps > totalSteps) throw new GramException($"{checkpoint}: stands after step {doneSteps}, and this run ends with step {totalSteps}; raise max_steps or num_train_epochs, or name an earlier checkpoint");
                 state.Load(RunDirectory.ReadState(checkpoint), checkpoint);
                 models.Check(checkpoint);
             }
@@ -98,6 +99,7 @@ internal sealed class PpoSession : IDisposable
             samples = directory.Guard(() => new SampleFile(directory.Path, directory.KeptStep));
             checkpoints = new BackgroundCheckpoints(directory, events.Notices);
             if (configYaml is not null) directory.WriteConfig(configYaml);
+            if (directory.Curve("objective/kl") is [.., var logged]) lastKl = logged.Value; // what a run says that has no step left
         }
         catch
         {

@@ -162,8 +162,9 @@ public sealed class RunDirectory : IDisposable
 
     /// <summary>Optimiser or PPO steps that a checkpoint stands after.</summary>
     /// <exception cref="GramException">Its trainer_state.json is missing or broken.</exception>
-    public static int GlobalStep(string checkpoint) => ReadState(checkpoint)["global_step"]?.GetValue<int>()
-        ?? throw new GramException($"{checkpoint}: its {StateFile} has no global_step; name another checkpoint");
+    public static int GlobalStep(string checkpoint) => ReadState(checkpoint)["global_step"] is JsonValue value && value.TryGetValue(out int step)
+        ? step
+        : throw new GramException($"{checkpoint}: its {StateFile} has no global_step; name another checkpoint");
 
     /// <summary>Whether resume_from_checkpoint asks for resuming: anything but nothing and false.</summary>
     public static bool Resumes(string? resumeFromCheckpoint) => resumeFromCheckpoint is { Length: > 0 } && !resumeFromCheckpoint.Equals("false", StringComparison.OrdinalIgnoreCase);

@@ -255,6 +255,17 @@ public sealed class RunDirectoryTests : IDisposable
         FluentActions.Invoking(() => RunDirectory.ResumeFrom(directory.Path, Run)).Should().Throw<GramException>().WithMessage("*resume_from_checkpoint*");
     }
 
+    [Theory]
+    [InlineData("""{"global_step": "two"}""")]
+    [InlineData("""{"global_step": 2.5}""")]
+    [InlineData("{}")]
+    public void GlobalStep_OfAStateWithoutOne_IsOneLine(string state)
+    {
+        File.WriteAllText(directory.File("trainer_state.json"), state);
+
+        FluentActions.Invoking(() => RunDirectory.GlobalStep(directory.Path)).Should().Throw<GramException>().WithMessage("*has no global_step; name another checkpoint");
+    }
+
     private string[] Lines()
     {
         using var file = new StreamReader(new FileStream(Path.Combine(Run, "trainer_log.jsonl"), FileMode.Open, FileAccess.Read, FileShare.ReadWrite));
