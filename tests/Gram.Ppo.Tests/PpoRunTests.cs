@@ -273,6 +273,25 @@ public sealed class PpoRunTests
         test.Samples.Single().Samples.Select(sample => sample.Prompt).Distinct().Count().Should().BeLessOrEqualTo(2);
     }
 
+    /// <summary>Fails where anything on the way of a skipped step, its samples.jsonl or its result, cannot hold a NaN.</summary>
+    [Fact]
+    public async Task Run_PolicyThatIsNoNumber_SkipsItsStepsAndSaysSo()
+    {
+        using var test = new TestRun();
+        using (no_grad())
+        using (var model = CausalLM.Load(test.Policy))
+        {
+            model.Weights["model.norm.weight"].fill_(float.NaN);
+            model.Save(test.Policy);
+        }
+
+        var result = await test.Run(test.Options() with { PpoTarget = 1 }).RunAsync();
+
+        test.Steps.Should().HaveCount(2).And.OnlyContain(step => step.Metrics["gram/skipped_steps"] == 2 && double.IsNaN(step.Metrics["objective/kl"]) && step.Metrics["objective/kl_coef"] == 0.05);
+        File.ReadAllLines(Path.Combine(result.Model, "samples.jsonl")).Should().OnlyContain(line => (string)JsonNode.Parse(line)!["kl"]! == "NaN");
+        ((string)System.Text.Json.JsonSerializer.SerializeToNode(result)!["kl"]!).Should().Be("NaN");
+    }
+
     [Fact]
     public async Task Run_Steps_LeakNoTensors()
     {

@@ -2,15 +2,16 @@ using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
 using Gram.Models.Checkpoints;
 using Gram.Ppo.Events;
 
 namespace Gram.Ppo.Runs;
 
-/// <summary>samples.jsonl of a run directory. A resumed run keeps the lines up to its step.</summary>
+/// <summary>samples.jsonl of a run directory. A resumed run keeps the lines up to its step. Numbers that are not finite are written as strings, as in the log.</summary>
 internal sealed class SampleFile : IDisposable
 {
-    private static readonly JsonSerializerOptions Readable = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions Readable = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals };
 
     private readonly FileStream file;
 
