@@ -45,8 +45,9 @@ public sealed class RunDirectory : IDisposable
     public static RunDirectory Open(string path, string? checkpoint = null, bool overwrite = true, string? model = null, string? adapter = null)
     {
         path = System.IO.Path.GetFullPath(path);
-        if (((string?[])[model, adapter]).Any(start => start is not null && System.IO.Path.GetRelativePath(path, start) == ".")) throw new GramException($"{path}: is the model that the run starts from; name another output_dir");
-        var goesOn = checkpoint is not null && System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(checkpoint).TrimEnd('/', System.IO.Path.DirectorySeparatorChar)) == path.TrimEnd('/', System.IO.Path.DirectorySeparatorChar);
+        var real = RealPath(path);
+        if (((string?[])[model, adapter]).Any(start => start is not null && RealPath(start) == real)) throw new GramException($"{path}: is the model that the run starts from; name another output_dir");
+        var goesOn = checkpoint is not null && System.IO.Path.GetDirectoryName(RealPath(checkpoint)) == real;
         var keptStep = goesOn ? GlobalStep(checkpoint!) : 0;
         if (!goesOn && !overwrite && HoldsRun(path))
         {
@@ -184,6 +185,15 @@ public sealed class RunDirectory : IDisposable
     {
         log.Dispose();
         events.Dispose();
+    }
+
+    /// <summary>A full path without links: one folder under two names is one, and must not be emptied for what lies in it.</summary>
+    private static string RealPath(string path)
+    {
+        var full = System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(path));
+        if (System.IO.Path.GetDirectoryName(full) is not { } parent) return full;
+        var here = System.IO.Path.Combine(RealPath(parent), System.IO.Path.GetFileName(full));
+        return Directory.Exists(here) && Directory.ResolveLinkTarget(here, returnFinalTarget: true) is { } target ? RealPath(target.FullName) : here;
     }
 
     private static bool HoldsRun(string path) => File.Exists(System.IO.Path.Combine(path, LogFile)) || LatestCheckpoint(path) is not null;
