@@ -1,10 +1,10 @@
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
-using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using Gram.Models.Checkpoints;
 using Gram.Ppo.Events;
+using Gram.Training.Runs;
 
 namespace Gram.Ppo.Runs;
 
@@ -18,8 +18,7 @@ internal sealed class SampleFile : IDisposable
     public SampleFile(string directory, int keptStep)
     {
         var path = Path.Combine(directory, "samples.jsonl");
-        var kept = keptStep > 0 && File.Exists(path) ? File.ReadLines(path).TakeWhile(line => StepOf(line) <= keptStep).ToArray() : [];
-        AtomicFile.WriteText(path, string.Concat(kept.Select(line => line + "\n")));
+        AtomicFile.WriteText(path, string.Concat(StepLines.UpTo(path, keptStep).Select(line => line + "\n")));
         file = new FileStream(path, FileMode.Append, FileAccess.Write, FileShare.Read, bufferSize: 0);
     }
 
@@ -27,16 +26,4 @@ internal sealed class SampleFile : IDisposable
         file.Write(Encoding.UTF8.GetBytes(string.Concat(samples.Select(sample => JsonSerializer.Serialize(sample, Readable) + "\n"))));
 
     public void Dispose() => file.Dispose();
-
-    private static int? StepOf(string line)
-    {
-        try
-        {
-            return (int?)JsonNode.Parse(line)?["step"];
-        }
-        catch (JsonException)
-        {
-            return null; // the line that a killed run was writing
-        }
-    }
 }

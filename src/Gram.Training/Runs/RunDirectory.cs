@@ -64,7 +64,7 @@ public sealed class RunDirectory : IDisposable
             {
                 foreach (var file in Directory.GetFiles(path, "events.out.tfevents.*")) File.Delete(file);
             }
-            return new RunDirectory(path, goesOn ? ReadLog(path, keptStep) : [], keptStep);
+            return new RunDirectory(path, [.. StepLines.UpTo(System.IO.Path.Combine(path, LogFile), keptStep)], keptStep);
         });
     }
 
@@ -229,24 +229,6 @@ public sealed class RunDirectory : IDisposable
     {
         File.Delete(System.IO.Path.Combine(path, StateFile));
         Directory.Delete(path, recursive: true);
-    }
-
-    private static List<string> ReadLog(string path, int lastStep)
-    {
-        var file = System.IO.Path.Combine(path, LogFile);
-        return !File.Exists(file) ? [] : [.. File.ReadLines(file).TakeWhile(line => StepOf(line) is { } step && step <= lastStep)];
-
-        static int? StepOf(string line)
-        {
-            try
-            {
-                return (int?)JsonNode.Parse(line)?["step"];
-            }
-            catch (JsonException)
-            {
-                return null; // the line that a killed run was writing
-            }
-        }
     }
 
     private string State(int step, JsonObject state, bool isFinished = false)
