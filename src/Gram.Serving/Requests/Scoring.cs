@@ -90,7 +90,7 @@ internal sealed partial class Scoring(RewardServerOptions options, ServedJudge j
 
     /// <summary>Refuses a request of too many pairs.</summary>
     /// <exception cref="GramException">It is one.</exception>
-    public void CheckCount(int pairs)
+    public void CheckCount(long pairs)
     {
         if (pairs > options.MaxPairs) throw new GramException($"the request asks for {pairs} pairs, and this server takes {options.MaxPairs} at a time (max_pairs): send fewer");
     }

@@ -57,6 +57,17 @@ public sealed class LimitTests
         (await server.RefusalAsync(path, body, 400))["detail"]!.GetValue<string>().Should().Match(detail);
     }
 
+    [Theory]
+    [InlineData("round_robin")]
+    [InlineData("adaptive")]
+    public async Task Rank_MoreAnswersThanPairsCanBeCountedInAnInt_Is400(string method)
+    {
+        await using var server = await TestServer.StartAsync(new RuleJudge());
+        var answers = string.Join(", ", Enumerable.Repeat("\"a\"", 50_000));
+
+        (await server.RefusalAsync("/v1/rank", $$"""{"prompt": "p", "responses": [{{answers}}], "method": "{{method}}"}""", 400))["detail"]!.GetValue<string>().Should().StartWith("the request asks for 1249975000 pairs");
+    }
+
     [Fact]
     public async Task Pair_ThatTheJudgeCannotRead_Is400ForItsOwnRequestAlone()
     {
