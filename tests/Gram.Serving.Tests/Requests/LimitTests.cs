@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
@@ -175,6 +174,6 @@ public sealed class LimitTests
     internal static async Task WaitAsync(Func<bool> condition)
     {
         for (var i = 0; i < 500 && !condition(); i++) await Task.Delay(10);
-        condition().Should().BeTrue(string.Create(CultureInfo.InvariantCulture, $"it should happen within {5} s"));
+        condition().Should().BeTrue("it should happen within 5 s");
     }
 }
