@@ -97,6 +97,18 @@ public sealed class ChatJudgeTests : IDisposable
     }
 
     [Fact]
+    [Fact]
+    public async Task Score_FirstFailureForGood_EndsTheOtherRequests()
+    {
+        await using var server = await ChatServer.StartAsync();
+        using var judge = await RemoteJudge.OpenAsync(Options(server) with { Retries = 2 });
+        server.Instead = _ => Results.StatusCode(503);
+
+        (await FluentActions.Invoking(async () => await judge.ScoreAsync([.. Enumerable.Range(0, 100).Select(i => new AnswerPair($"Why {i}?", "So.", "No."))])).Should().ThrowAsync<GramException>()).WithMessage("judge at http://127.0.0.1:* refuses (503)*");
+
+        server.Requests.Count.Should().BeLessThan(60, "of 200 requests with two retries each four are under way at a time");
+    }
+
     public async Task Score_NobodyThere_IsOneLine()
     {
         using var judge = await RemoteJudge.OpenAsync(new RemoteJudgeOptions { BaseUrl = new Uri("http://127.0.0.1:1/v1"), Model = "gram", Retries = 1, RetryDelay = TimeSpan.FromMilliseconds(1) });
