@@ -35,6 +35,9 @@ internal sealed class OptionSchema
     /// <summary>The keys, in the records' order.</summary>
     public IEnumerable<OptionKey> Keys => byName.Values.Select(keys => keys[0]);
 
+    /// <summary>Short forms of keys that are there.</summary>
+    public IEnumerable<(string Name, OptionKey Key)> ShortForms => Aliases.Where(alias => byName.ContainsKey(alias.Value)).Select(alias => (alias.Key, byName[alias.Value][0]));
+
     /// <summary>Whether LLaMA-Factory's keys without effect here are accepted, with a note.</summary>
     public bool AcceptsLlamaFactory { get; }
 

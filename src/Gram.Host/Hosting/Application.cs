@@ -1,6 +1,7 @@
 using Gram.Host.Commands;
 using Gram.Host.Configuration;
 using Gram.Host.Progress;
+using Gram.Host.Runs;
 using Gram.Models;
 using Gram.Pipes.Events;
 #if MESSAGEPIPE
@@ -18,6 +19,9 @@ namespace Gram.Host.Hosting;
 /// <summary>The program: finds the command, checks its configuration, runs its job in a generic host, and says how it ended.</summary>
 internal static class Application
 {
+    /// <summary>The program's version.</summary>
+    public static string Version { get; } = typeof(Application).Assembly.GetName().Version!.ToString(3);
+
     /// <summary>Runs a command line and returns the exit code.</summary>
     public static async Task<int> RunAsync(string[] args)
     {
@@ -26,6 +30,11 @@ internal static class Application
             if (args is [] or ["help" or "-h" or "--help"])
             {
                 Console.Out.Write(CommandTable.Help());
+                return ExitCode.Done;
+            }
+            if (args is ["--version"])
+            {
+                Console.Out.WriteLine($"gram {Version}");
                 return ExitCode.Done;
             }
             var (command, words) = CommandTable.Find(args);
@@ -79,6 +88,7 @@ internal static class Application
         }
         if (outcome.Error is { } error) return Fail(error);
         var result = outcome.Result!;
+        if (command.LeavesRun && result.Error is null) FinishedRun.Write(runs, result.Json);
         if (settings.Get<CommonOptions>().Json) Console.Out.WriteLine(result.JsonLine);
         else (result.DataOnOutput ? Console.Error : Console.Out).WriteLine(result.Text.TrimEnd());
         return result.Error is null ? ExitCode.Done : Fail(result.Error);
