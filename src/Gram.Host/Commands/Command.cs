@@ -1,4 +1,5 @@
 using Gram.Host.Configuration;
+using Gram.Training.Configuration;
 
 namespace Gram.Host.Commands;
 

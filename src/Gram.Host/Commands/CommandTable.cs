@@ -1,9 +1,11 @@
 using System.Text;
+using Gram.BestOfN;
 using Gram.Models.Generation;
 using Gram.Ppo;
 using Gram.Reward.Training;
 using Gram.Host.Configuration;
 using Gram.Models;
+using Gram.Training.Configuration;
 
 namespace Gram.Host.Commands;
 

@@ -1,5 +1,6 @@
 using Gram.Host.Commands;
 using Gram.Host.Configuration;
+using Gram.Training.Configuration;
 
 namespace Gram.Host.Completion;
 

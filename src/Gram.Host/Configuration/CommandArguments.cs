@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Gram.Models;
+using Gram.Training.Configuration;
 
 namespace Gram.Host.Configuration;
 

@@ -1,5 +1,6 @@
 using System.Text;
 using Gram.Host.Commands;
+using Gram.Training.Configuration;
 
 namespace Gram.Host.Configuration;
 

@@ -7,6 +7,7 @@ using Gram.Pipes.Events;
 #if MESSAGEPIPE
 using Gram.Pipes.MessagePipe;
 #endif
+using Gram.Ppo;
 using Gram.Ppo.Events;
 using Gram.Training.Runs;
 using Microsoft.Extensions.DependencyInjection;
@@ -62,12 +63,11 @@ internal static class Application
         builder.Services.Configure<ConsoleLifetimeOptions>(console => console.SuppressStatusMessages = true);
         // A checkpoint may take longer than the host's 30 seconds.
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = Timeout.InfiniteTimeSpan);
-        builder.Services.AddSingleton(settings).AddSingleton(runs).AddSingleton<PpoEvents>().AddSingleton<Engine>().AddSingleton<ModelFinder>().AddSingleton<JudgeOpener>().AddSingleton<BaselineJudging>().AddSingleton<JobOutcome>().AddHostedService<JobService>();
+        builder.Services.AddSingleton(settings).AddSingleton(runs).AddSingleton<Engine>().AddSingleton<ModelFinder>().AddSingleton<JudgeOpener>().AddSingleton<BaselineJudging>().AddSingleton<JobOutcome>().AddHostedService<JobService>();
 #if MESSAGEPIPE
         builder.Services.AddMessagePipeEvents();
-#else
-        builder.Services.AddEvents();
 #endif
+        builder.Services.AddPpoEvents();
         foreach (var options in command.Options)
         {
             var bound = settings.Get(options);
@@ -83,6 +83,7 @@ internal static class Application
             using var steps = host.Services.GetRequiredService<ISubscriber<StepLogged>>().Subscribe(progress);
             using var notices = host.Services.GetRequiredService<ISubscriber<Notice>>().Subscribe(progress);
             using var stages = host.Services.GetRequiredService<ISubscriber<StageStarted>>().Subscribe(progress);
+            using var plugins = EventPlugins.Subscribe(settings.Get<RunOptions>().EventPlugins, host.Services);
             foreach (var note in runs.All.SelectMany(run => run.Notes).Distinct()) progress.Handle(new Notice(note));
             await host.RunAsync();
         }

@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using Gram.Host.Commands;
 using Gram.Host.Configuration;
 using Gram.Models;
+using Gram.Training.Configuration;
 using Gram.Training.Runs;
 using YamlDotNet.Core;
 using YamlDotNet.Serialization;

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
 using Gram.Host.Configuration;
+using Gram.Training.Configuration;
 using Gram.Training.Runs;
 
 namespace Gram.Host.Runs;

@@ -50,7 +50,7 @@ internal sealed class PpoSession : IDisposable
 
     public PpoSession(
         PpoOptions options, IPairJudge judge, GramConfig judgeConfig, IReadOnlyList<IReward> rewardTerms, IReadOnlyList<Prompt> trainPrompts, IReadOnlyList<Prompt> heldOutPrompts,
-        PpoEvents events, IGoldMeasure? gold, Device device, ScalarType dtype, string? configYaml, (CausalLM? Model, string Name) adapterBase, long judgeBytes, long? freeBytes)
+        PpoEvents events, IGoldMeasure? gold, Device device, ScalarType dtype, string? configYaml, (CausalLM? Model, string Name) adapterBase, long judgeBytes, long? freeBytes, IAdvantageEstimator? estimator)
     {
         (this.options, this.events) = (options, events);
         tokenizer = Tokenizer.Load(options.Start.FolderOf(Tokenizer.FileName));
@@ -83,7 +83,7 @@ internal sealed class PpoSession : IDisposable
             evaluation = new EvaluationStage(evalPrompts, scoring, gold, generator, models.Policy, models.Reference, text, options, root.NextUInt64(), padToken);
             learner = new LearnerStage(models.Policy, models.Optimizer, models.Value, options, totalSteps, shuffling, events.Notices);
             var (kl, normaliser) = (new KlController(options.KlCoef, options.PpoTarget, options.KlHorizon), new RewardNormaliser());
-            rewards = new RewardStage(options, kl, normaliser);
+            rewards = new RewardStage(options, kl, normaliser, estimator);
             state = new RunState(options.Seed, order, sampling, shuffling, learner, kl, normaliser);
 
             // A checkpoint is known to load before anything of the folder is given up for it.
@@ -157,7 +157,17 @@ internal sealed class PpoSession : IDisposable
                 Started(current, "evaluate");
                 last = await evaluation.EvaluateAsync(CancellationToken.None);
             }
-            Report(update, loop.Seconds, last, current);
+            try
+            {
+                Report(update, loop.Seconds, last, current);
+            }
+            catch (RunStoppedException asked) when (asked.InnerException is null)
+            {
+                // A subscriber ends the run: this step is whole, and is where it goes on.
+                checkpoints.Finish();
+                Save(current, state.Save());
+                throw new RunStoppedException($"stopped after step {current}: {asked.Message}; {RunDirectory.LastGoodCheckpoint(directory.Path)}", asked);
+            }
             (step, before) = (current, state.Save());
             checkpoints.Look();
             if (IsEvery(options.SaveSteps, current)) SaveBeside(current, before);
