@@ -2,6 +2,7 @@ using Gram.Host.Configuration;
 using Gram.Models.Native;
 using Gram.Models.Speed;
 using Gram.Training.Memory;
+using Gram.Training.Parallel;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -18,15 +19,16 @@ internal sealed class Engine
         this.options = options;
         Info = Libtorch.Load();
         if (options.Threads > 0) Libtorch.SetThreads(options.Threads);
+        else if (OpenMpi.IsStarted) Libtorch.SetThreads(Math.Max(1, Environment.ProcessorCount / OpenMpi.LocalSize));
         Device = options.Choose();
-        FreeBytes = Device.type == DeviceType.CUDA ? null : FreeMemory.Bytes();
+        FreeBytes = Device.type == DeviceType.CUDA ? null : FreeMemory.Bytes() / OpenMpi.LocalSize;
         dtypes = new(() => DTypeChoice.On(Device));
     }
 
     /// <summary>What was loaded.</summary>
     public LibtorchInfo Info { get; }
 
-    /// <summary>Memory that was free before anything was loaded, in bytes; null on a GPU, whose free memory is not known.</summary>
+    /// <summary>Memory that was free before anything was loaded, in bytes, this process's part of it where several share the machine; null on a GPU, whose free memory is not known.</summary>
     public long? FreeBytes { get; }
 
     /// <summary>The device that the run computes on.</summary>

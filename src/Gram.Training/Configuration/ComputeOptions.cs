@@ -2,6 +2,7 @@ using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
 using Gram.Models;
 using Gram.Models.Native;
+using Gram.Training.Parallel;
 using Microsoft.Extensions.Configuration;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -38,6 +39,7 @@ public record ComputeOptions
         if (!info.CudaAvailable) throw new GramException($"device: {Device} cannot be used: the libtorch in {info.Directory} has no CUDA device; name a CUDA libtorch with --libtorch, or use --device cpu (gram doctor says more)");
         var count = cuda.device_count();
         if (index >= count) throw new GramException($"device: {Device} does not exist; there {(count == 1 ? "is 1 CUDA device" : $"are {count} CUDA devices")}, counted from 0");
+        if (parts.Length == 1) index = OpenMpi.LocalRank % count; // each of a machine's processes has a GPU of its own
         InitializeDeviceType(DeviceType.CUDA);
         return new Device(DeviceType.CUDA, index);
     }
