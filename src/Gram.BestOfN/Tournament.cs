@@ -32,6 +32,7 @@ public abstract class Tournament : ITournament
     {
         ArgumentNullException.ThrowIfNull(judge);
         ArgumentNullException.ThrowIfNull(items);
+        using var activity = BestOfNTelemetry.Start(Name, items.Count);
         var contests = items.Select((item, i) => Open(item.Question, item.Answers, row: i + 1)).ToList();
         for (var round = 1; ; round++)
         {
@@ -41,7 +42,9 @@ public abstract class Tournament : ITournament
             var scores = await judge.ScoreAsync([.. matches.Select(match => match.Pair)], cancellationToken);
             foreach (var (match, score) in matches.Zip(scores)) match.Contest.Settle(match, score, round);
         }
-        return [.. contests.Select(contest => contest.Result())];
+        TournamentResult[] results = [.. contests.Select(contest => contest.Result())];
+        BestOfNTelemetry.Count(Name, results);
+        return results;
     }
 
     private static ITournament[] All(double confidence) => [new LinearTournament(), new KnockoutTournament(), new RoundRobinTournament(), new AdaptiveTournament(confidence)];

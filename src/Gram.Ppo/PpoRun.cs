@@ -50,6 +50,9 @@ public sealed class PpoRun(
     /// <summary>Terms of the reward beside the judge and those that the options name; not owned.</summary>
     public IReadOnlyList<IReward> Rewards { get; init; } = [];
 
+    /// <summary>What compares a query's samples instead of RLOO's or GRPO's formula; the options' advantage is one of these then. Null: they do.</summary>
+    public IAdvantageEstimator? Estimator { get; init; }
+
     /// <summary>Where the models are.</summary>
     public Device Device { get; init; } = CPU;
 
@@ -78,7 +81,8 @@ public sealed class PpoRun(
         Validate(shared);
         return DeviceThread.RunAsync(async () =>
         {
-            using var session = new PpoSession(shared, judge, JudgeConfig, Rewards, prompts, evalPrompts, Group.Leads() ? events : PpoEvents.Unheard, gold, Device, DType, ConfigYaml, (Base, BaseName ?? options.ModelNameOrPath), JudgeBytes, FreeBytes, Group);
+            using var activity = PpoTelemetry.StartRun(options);
+            using var session = new PpoSession(shared, judge, JudgeConfig, Rewards, prompts, evalPrompts, Group.Leads() ? events : PpoEvents.Unheard, gold, Device, DType, ConfigYaml, (Base, BaseName ?? options.ModelNameOrPath), JudgeBytes, FreeBytes, Group, Estimator);
             return await session.RunAsync(cancellationToken);
         });
     }
@@ -87,6 +91,7 @@ public sealed class PpoRun(
     {
         var errors = new List<ValidationResult>();
         if (!Validator.TryValidateObject(shared, new ValidationContext(shared), errors, validateAllProperties: true)) throw new GramException(errors[0].ErrorMessage!);
+        if (Estimator is not null && !options.ComparesSamples) throw new GramException($"advantage: {options.Advantage.ToString().ToLowerInvariant()} does not compare samples, and the run is given an estimator that does; set rloo or grpo");
         if (prompts.Count == 0) throw new GramException("dataset: there is no training prompt; name a file with at least one");
     }
 }

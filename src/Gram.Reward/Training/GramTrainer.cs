@@ -28,6 +28,9 @@ public sealed class GramTrainer(GramTrainingOptions options, IPublisher<StepLogg
 {
     private const string Job = "train";
 
+    /// <summary>What a subscriber of the steps ends the run with.</summary>
+    private RunStoppedException? askedToStop;
+
     /// <summary>The complete configuration, written to config.yaml of the run directory.</summary>
     public string? ConfigYaml { get; init; }
 
@@ -143,6 +146,11 @@ public sealed class GramTrainer(GramTrainingOptions options, IPublisher<StepLogg
             if (progress.Step > 0) SaveCheckpoint();
             throw;
         }
+        catch (RunStoppedException stopped) when (stopped == askedToStop)
+        {
+            SaveCheckpoint(); // the step is whole, and is where the run goes on
+            throw new RunStoppedException($"stopped after step {progress.Step}: {stopped.Message}; {RunDirectory.LastGoodCheckpoint(run.Path)}", stopped);
+        }
 
         var result = new GramTrainingResult(progress.Step, progress.TrainLoss, evaluation, clock.Elapsed.TotalSeconds, run.Path, examples.Shortened, examples.Dropped);
         run.SaveFinal(progress.Step, progress.State(plan, examples.Train.Count, options.Seed), directory =>
@@ -233,6 +241,14 @@ public sealed class GramTrainer(GramTrainingOptions options, IPublisher<StepLogg
     private void Log(RunDirectory run, TrainingProgress progress, TrainingPlan plan, Dictionary<string, double> metrics)
     {
         run.Log(progress.Step, metrics);
-        steps.Publish(new StepLogged(Job, progress.Step, plan.TotalSteps, metrics) { StepsBefore = progress.StepsBefore, Elapsed = progress.Clock.Elapsed });
+        try
+        {
+            steps.Publish(new StepLogged(Job, progress.Step, plan.TotalSteps, metrics) { StepsBefore = progress.StepsBefore, Elapsed = progress.Clock.Elapsed });
+        }
+        catch (RunStoppedException asked)
+        {
+            askedToStop = asked;
+            throw;
+        }
     }
 }
