@@ -5,7 +5,7 @@ using Gram.Reward.Judging;
 namespace Gram.Reward.Remote;
 
 /// <summary>The judge of this project's own reward server (<c>/v1/compare</c>), which puts both orders together itself.</summary>
-internal sealed class ServerJudge(JudgeClient client) : IPairJudge
+internal sealed class ServerJudge(ApiClient client) : IPairJudge
 {
     /// <summary>Pairs of a request.</summary>
     private const int PairsPerRequest = 32;
