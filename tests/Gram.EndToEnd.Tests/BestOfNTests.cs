@@ -82,7 +82,7 @@ public sealed class BestOfNTests(TinyModels tiny)
     [Theory]
     [InlineData("generator_url: nowhere is no address such as http://host:8000/v1", "--generator_url", "nowhere")]
     [InlineData("generator at http://127.0.0.1:1/v1 cannot be reached: *", "--generator_url", "http://127.0.0.1:1/v1")]
-    [InlineData("generator_request_fields: they are of a model elsewhere*", "--generator_request_fields", "{}")]
+    [InlineData("generator_cache, generator_request_fields: they are of a model elsewhere*", "--generator_request_fields", "{}")]
     [InlineData("generator_request_fields: [1] is no JSON object", "--generator_url", "http://127.0.0.1:1", "--generator_request_fields", "[1]")]
     [InlineData("adapter_name_or_path, quantization_bit: *", "--generator_url", "http://127.0.0.1:1", "--quantization_bit", "8")]
     [InlineData("template: a model at generator_url has its server's own template; set auto for it, or none for raw text, instead of qwen3", "--generator_url", "http://127.0.0.1:1", "--template", "qwen3")]

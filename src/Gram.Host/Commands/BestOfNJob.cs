@@ -6,6 +6,7 @@ using Gram.BestOfN;
 using Gram.Host.Configuration;
 using Gram.Host.Demo;
 using Gram.Host.Hosting;
+using Gram.Models.Checkpoints;
 using Gram.Models.Generation;
 using Gram.Pipes.Events;
 using Gram.Ppo;
@@ -46,6 +47,9 @@ internal sealed class BestOfNJob(
     BestOfNOptions options, TournamentOptions tournament, JudgeOptions judging, RationaleKeys rationale, ModelOptions model, SamplingOptions sampling, CommonOptions common,
     Engine engine, PolicyOpener policies, JudgeOpener judges, IPublisher<StepLogged> steps, IPublisher<Notice> notices) : IJob
 {
+    /// <summary>Keeps what --json prints.</summary>
+    private const string ResultFile = "best_of_n.json";
+
     public async Task<JobResult> RunAsync(CancellationToken cancellationToken)
     {
         var clock = Stopwatch.StartNew();
@@ -77,6 +81,7 @@ internal sealed class BestOfNJob(
         var json = report.Json();
         var beside = new RankedFolder(common.OutputDir!, engine, notices).Write(ranked, $"best of {most} by {method.Name}, {model.ModelNameOrPath}", report.Head, report.Rows, json);
         json["seconds"] = clock.Elapsed.TotalSeconds;
+        AtomicFile.WriteText(Path.Combine(common.OutputDir!, ResultFile), new JobResult(json, "").JsonLine + "\n");
         var best = options.Prompt is null ? "" : $"\n{ranked[0].Best}\n";
         return new JobResult(json, $"{report.Lines()}{best}\nranked answers: {output}\n{beside}") { DataOnOutput = output == "-" };
     }

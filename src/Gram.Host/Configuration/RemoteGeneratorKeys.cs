@@ -21,13 +21,16 @@ internal sealed record RemoteGeneratorKeys : IValidatableObject
     [ConfigurationKeyName("generator_timeout"), Description("seconds that one of its requests may take"), Range(1, 86400)]
     public int Timeout { get; init; } = 600;
 
+    [ConfigurationKeyName("generator_cache"), Description("file that keeps its answers (SQLite), so that none is paid for twice and an interrupted run goes on")]
+    public string? Cache { get; init; }
+
     [ConfigurationKeyName("generator_request_fields"), Description("JSON object of further fields of each request, or other values of those that it has; null takes one out: {\"top_k\": -1, \"seed\": null}")]
     public string? RequestFields { get; init; }
 
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {
         if (Url is not null && !RequestJson.IsAddress(Url)) yield return new ValidationResult($"generator_url: {Url} is no address such as http://host:8000/v1");
-        if (Url is null && RequestFields is not null) yield return new ValidationResult("generator_request_fields: they are of a model elsewhere; name its server with generator_url, or leave them out");
+        if (Url is null && (Cache ?? RequestFields) is not null) yield return new ValidationResult("generator_cache, generator_request_fields: they are of a model elsewhere; name its server with generator_url, or leave them out");
         if (RequestFields is not null && RequestJson.Parse(RequestFields) is null) yield return new ValidationResult($"generator_request_fields: {RequestFields} is no JSON object");
     }
 
@@ -40,6 +43,7 @@ internal sealed record RemoteGeneratorKeys : IValidatableObject
         RawText = model.Template == ModelOptions.NoTemplate,
         EnableThinking = model.EnableThinking,
         ChoicesPerRequest = Choices,
+        Cache = Cache,
         Concurrency = Concurrency,
         Timeout = TimeSpan.FromSeconds(Timeout),
         RequestFields = RequestFields is null ? null : RequestJson.Parse(RequestFields),

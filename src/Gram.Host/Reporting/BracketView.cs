@@ -27,7 +27,7 @@ internal static class BracketView
     {
         var (result, question) = (ranked.Result, ranked.Prompt.Question);
         return new XElement("details", Class("item"), new XAttribute("id", Text($"prompt-{number}")), open ? new XAttribute("open", "open") : null,
-            new XElement("summary", RunReport.Clean(Text($"{number}. {FirstLine(question)}: answer {result.Best + 1} of {ranked.Answers.Count}, {result.Comparisons.Count} comparisons{Sure(result)}"))),
+            new XElement("summary", RunReport.Clean(Text($"{number}. {FirstLine(question)} – answer {result.Best + 1} of {ranked.Answers.Count}, {result.Comparisons.Count} comparisons{Sure(result)}"))),
             new XElement("p", Class("question"), RunReport.Clean(question)),
             Answers(ranked),
             result.Comparisons.Count == 0 ? new XElement("p", "Nothing was compared: the answers are all the same.") : IsEverybody(ranked) ? Table(ranked) : Rounds(result));

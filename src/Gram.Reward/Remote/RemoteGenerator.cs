@@ -18,34 +18,35 @@ public sealed class RemoteGenerator : IDisposable
 
     private readonly ApiClient client;
     private readonly RemoteGeneratorOptions options;
+    private readonly AnswerCache? cache;
     private volatile bool oneByOne;
     private long tokens;
 
-    private RemoteGenerator(ApiClient client, RemoteGeneratorOptions options) => (this.client, this.options) = (client, options);
+    private RemoteGenerator(ApiClient client, RemoteGeneratorOptions options)
+    {
+        (this.client, this.options) = (client, options);
+        cache = options.Cache is { } path ? new AnswerCache(path) : null;
+    }
 
     /// <summary>Tokens of all answers so far, as far as the server counts them.</summary>
     public long Tokens => Interlocked.Read(ref tokens);
 
     /// <summary>Opens one. The server is asked for its models, once: a wrong address or key is known before the work begins.</summary>
-    /// <exception cref="GramException">It cannot be reached, or wants another key.</exception>
+    /// <exception cref="GramException">It cannot be reached, or wants another key; or the cache cannot be opened.</exception>
     public static async Task<RemoteGenerator> OpenAsync(RemoteGeneratorOptions options, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(options);
         var client = new ApiClient(options);
         try
         {
-            await client.AskAsync("models", null, cancellationToken);
-        }
-        catch (RefusedRequestException refused) when (refused.Status is not (HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden))
-        {
-            // It has no such list, or no time for it: the answers will show.
+            await GreetAsync(client, cancellationToken);
+            return new(client, options);
         }
         catch
         {
             client.Dispose();
             throw;
         }
-        return new(client, options);
     }
 
     /// <summary>Answers of each prompt, in the prompts' order, as the server gives them.</summary>
@@ -77,7 +78,23 @@ public sealed class RemoteGenerator : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => client.Dispose();
+    public void Dispose()
+    {
+        cache?.Dispose();
+        client.Dispose();
+    }
+
+    private static async Task GreetAsync(ApiClient client, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await client.AskAsync("models", null, cancellationToken);
+        }
+        catch (RefusedRequestException refused) when (refused.Status is not (HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden))
+        {
+            // It has no such list, or no time for it: the answers will show.
+        }
+    }
 
     /// <summary>What all answers of a prompt are asked with.</summary>
     /// <param name="Prompt">The prompt.</param>
@@ -86,10 +103,30 @@ public sealed class RemoteGenerator : IDisposable
     /// <param name="Seed">The first answer's seed; the next one's is one more, as vLLM numbers the answers of one request.</param>
     private readonly record struct Request(Prompt Prompt, SamplingOptions Sampling, bool Greedy, int Seed);
 
+    /// <summary>All answers of a prompt: those that are known, and the others from the server.</summary>
     private async Task<IReadOnlyList<string>> AskAllAsync(Request request, int count, CancellationToken cancellationToken)
     {
-        var parts = Enumerable.Range(0, count).Chunk(options.ChoicesPerRequest > 0 ? options.ChoicesPerRequest : count);
-        return [.. (await Task.WhenAll(parts.Select(part => AskAsync(request, part[0], part.Length, cancellationToken)))).SelectMany(texts => texts)];
+        byte[][] keys = cache is null ? [] : [.. Enumerable.Range(0, count).Select(sample => CacheFile.KeyOf(options.BaseUrl.AbsoluteUri, Path, Body(request, sample, 1).ToJsonString()))];
+        var texts = cache?.Find(keys) ?? new string?[count];
+        var missing = Enumerable.Range(0, count).Where(sample => texts[sample] is null).ToList();
+        await Task.WhenAll(Parts(missing).Select(async part =>
+        {
+            foreach (var (i, text) in (await AskAsync(request, part.From, part.Count, cancellationToken)).Index()) texts[part.From + i] = text;
+        }));
+        if (missing.Count > 0) cache?.Add(missing.Select(sample => (keys[sample], texts[sample]!)));
+        return texts!;
+    }
+
+    /// <summary>Numbers in requests: those of one follow one another, as its seeds do.</summary>
+    private List<(int From, int Count)> Parts(List<int> samples)
+    {
+        var parts = new List<(int From, int Count)>();
+        foreach (var sample in samples)
+        {
+            if (parts.Count > 0 && parts[^1] is var last && last.From + last.Count == sample && last.Count != options.ChoicesPerRequest) parts[^1] = (last.From, last.Count + 1);
+            else parts.Add((sample, 1));
+        }
+        return parts;
     }
 
     private async Task<IReadOnlyList<string>> AskAsync(Request request, int from, int count, CancellationToken cancellationToken)

@@ -23,6 +23,9 @@ public sealed record RemoteGeneratorOptions : RemoteOptions
     /// <summary>Whether the chat template opens a think block, where it has one; null = the server's own way, of which nothing is said.</summary>
     public bool? EnableThinking { get; init; }
 
+    /// <summary>File that keeps answers, so that none is paid for twice and an interrupted run goes on; null = none.</summary>
+    public string? Cache { get; init; }
+
     /// <summary>Further fields of each request, or other values of those that it has; null takes one out.</summary>
     public JsonObject? RequestFields { get; init; }
 }

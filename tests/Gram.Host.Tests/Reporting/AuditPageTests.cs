@@ -17,11 +17,11 @@ public sealed class AuditPageTests : IDisposable
     [Fact]
     public async Task Write_Knockout_ShowsEachRoundWithItsWinnersAbove()
     {
-        // Longer is better, by a sure judge: 4 beats 3 after 2 and 4 beat 1 and 3.
+        // Longer is better: 2 beats 1, 4 beats 3, then 4 beats 2.
         var page = await PageAsync(new KnockoutTournament(), ["a", "bb", "ccc", "dddd"]);
 
         var item = page.Descendants("details").Single();
-        item.Element("summary")!.Value.Should().Be("1. Why?: answer 4 of 4, 3 comparisons");
+        item.Element("summary")!.Value.Should().Be("1. Why? – answer 4 of 4, 3 comparisons");
         item.Descendants("tr").Single(row => (string?)row.Attribute("class") == "winner").Elements("td").Select(cell => cell.Value).Should().Equal("1", "4", "dddd", "0.900");
         var rounds = item.Descendants("div").Where(part => (string?)part.Attribute("class") == "round").Select(round =>
             round.Elements("div").Select(match => string.Join(" > ", match.Elements("div").Select(side => string.Join(' ', side.Elements("span").Select(span => span.Value)))))).ToArray();

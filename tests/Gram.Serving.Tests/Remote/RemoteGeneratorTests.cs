@@ -9,10 +9,14 @@ using Microsoft.AspNetCore.Http;
 
 namespace Gram.Serving.Tests.Remote;
 
-public sealed class RemoteGeneratorTests
+public sealed class RemoteGeneratorTests : IDisposable
 {
+    private readonly TemporaryDirectory folder = new();
+
     private static readonly Prompt[] Questions = [.. Enumerable.Range(0, 12).Select(i => new Prompt($"Why {i}?"))];
     private static readonly SamplingOptions Sampling = new() { MaxNewTokens = 32, Temperature = 0.7, TopP = 0.9 };
+
+    public void Dispose() => folder.Dispose();
 
     [Theory]
     [InlineData(Dialect.Vllm)]
@@ -117,6 +121,31 @@ public sealed class RemoteGeneratorTests
 
         answers.Should().OnlyContain(texts => texts.Count == 5 && texts.Distinct().Count() == 5 && texts.Take(2).All(text => text.StartsWith("early", StringComparison.Ordinal)));
         server.Requests.Count(request => !request.Body.ContainsKey("n")).Should().Be(12 * 3);
+    }
+
+    [Fact]
+    public async Task Cache_AfterARunThatFailed_AsksForWhatIsMissing()
+    {
+        await using var server = await CompletionServer.StartAsync();
+        server.Instead = (number, _) => number > 5 ? Results.StatusCode(418) : null;
+        await FluentActions.Invoking(() => CachedAsync(4)).Should().ThrowAsync<GramException>();
+        server.Instead = (_, _) => null;
+        server.Requests.Clear();
+
+        var four = await CachedAsync(4);
+
+        server.Requests.Should().HaveCount(12 - 5, "five prompts were answered before");
+        four.Should().BeEquivalentTo(await AnswerAsync(server, 4), o => o.WithStrictOrdering());
+        server.Requests.Clear();
+        (await CachedAsync(6)).Should().BeEquivalentTo(await AnswerAsync(server, 6), o => o.WithStrictOrdering());
+        server.Requests.Count(request => (int?)request.Body["n"] == 2).Should().Be(12, "of six answers two are new");
+        server.Requests.Clear();
+        await CachedAsync(6);
+        server.Requests.Should().BeEmpty();
+        (await CachedAsync(1, Sampling with { Temperature = 0.5 })).Should().HaveCount(12);
+        server.Requests.Should().HaveCount(12, "another temperature draws other answers");
+
+        Task<IReadOnlyList<IReadOnlyList<string>>> CachedAsync(int count, SamplingOptions? sampling = null) => AnswerAsync(server, count, sampling: sampling, options: options => options with { Cache = folder.File("answers.db"), Concurrency = 1 });
     }
 
     [Fact]
