@@ -13,6 +13,7 @@ using Gram.Ppo;
 using Gram.Ppo.Events;
 using Gram.Reward.Judging;
 using Gram.Reward.Training;
+using Gram.Training.Parallel;
 using Gram.Training.Runs;
 using Microsoft.Extensions.Configuration;
 
@@ -59,7 +60,7 @@ internal sealed class AlignJob(
         PpoResult? result = null;
         await foreach (var judge in judges.ReadAllAsync(cancellationToken))
         {
-            using (judge) result = await task.Run(found, judge, judge.Config, judge.Bytes, engine, settings, events, (null, policyName)).RunAsync(cancellationToken);
+            using (judge) result = await task.Run(found, judge, judge.Config, judge.Bytes, engine, settings, events, (null, policyName), SoleProcess.Instance).RunAsync(cancellationToken);
         }
         await training;
         RunReport.Write(result!, RunEnvironment.Of(engine));
