@@ -57,7 +57,7 @@ internal sealed class BestOfNJob(
         var (prompts, gold) = Prompts();
         using var policy = await policies.OpenAsync(model, cancellationToken);
         using var judge = await judges.OpenAsync(judging, rationale, common.Seed, dtype: null, cancellationToken);
-        var method = Tournament.ByName(tournament.Method, tournament.Confidence);
+        var method = tournament.Create();
 
         // The answer after the largest n's is what those picked are compared with: one draw, of which nothing was picked.
         var most = options.N.Max();

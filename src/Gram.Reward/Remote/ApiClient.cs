@@ -22,8 +22,12 @@ internal sealed class ApiClient : IDisposable
     private readonly ResiliencePipeline<HttpResponseMessage> retries;
     private readonly string name, keyName;
 
+    /// <summary>A client of a server, which is not asked anything yet.</summary>
+    /// <exception cref="GramException">The address holds a key.</exception>
     public ApiClient(RemoteOptions options)
     {
+        // Messages and logs show the address.
+        if (options.BaseUrl.UserInfo.Length > 0) throw new GramException($"{options.Option}: the address of the {options.Role} at {options.BaseUrl.Host} holds a name or a key: set {options.KeyName} to the key, and leave it out of the address");
         (name, keyName) = ($"{options.Role} at {options.BaseUrl}", options.KeyName);
         http = new HttpClient(new SocketsHttpHandler { MaxConnectionsPerServer = options.Concurrency, PooledConnectionLifetime = TimeSpan.FromMinutes(5) })
         {
@@ -90,6 +94,24 @@ internal sealed class ApiClient : IDisposable
         {
             room.Release();
         }
+    }
+
+    /// <summary>What asking about each item gives, in their order. The first that fails for good ends the others: they would fail one after the other.</summary>
+    public static async Task<TResult[]> AskEachAsync<TItem, TResult>(IEnumerable<TItem> items, Func<TItem, CancellationToken, Task<TResult>> ask, CancellationToken cancellationToken)
+    {
+        using var failed = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        return await Task.WhenAll(items.Select(async item =>
+        {
+            try
+            {
+                return await ask(item, failed.Token);
+            }
+            catch (GramException)
+            {
+                await failed.CancelAsync();
+                throw;
+            }
+        }));
     }
 
     /// <summary>The error of an answer that is not what it should be.</summary>

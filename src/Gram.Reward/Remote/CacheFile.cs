@@ -8,6 +8,7 @@ namespace Gram.Reward.Remote;
 internal sealed class CacheFile : IDisposable
 {
     private readonly SqliteConnection connection;
+    private readonly string path, holds, option;
     private readonly Lock gate = new();
 
     /// <summary>Opens the file, or makes it.</summary>
@@ -18,6 +19,7 @@ internal sealed class CacheFile : IDisposable
     /// <exception cref="GramException">It cannot be opened, or is no such file.</exception>
     public CacheFile(string path, string table, string holds, string option)
     {
+        (this.path, this.holds, this.option) = (path, holds, option);
         connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = path, Pooling = false }.ToString());
         try
         {
@@ -31,29 +33,45 @@ internal sealed class CacheFile : IDisposable
         catch (Exception error) when (error is SqliteException or IOException or UnauthorizedAccessException)
         {
             connection.Dispose();
-            throw new GramException($"{path} cannot be opened as a cache of {holds}: {error.Message}; name another file ({option})", error);
+            throw Failed("opened", error);
         }
     }
 
     /// <summary>Does something with the file that only reads, while nobody else of this process does.</summary>
+    /// <exception cref="GramException">The file cannot be read.</exception>
     public T Read<T>(Func<SqliteCommand, T> work)
     {
-        lock (gate)
+        try
         {
-            using var command = connection.CreateCommand();
-            return work(command);
+            lock (gate)
+            {
+                using var command = connection.CreateCommand();
+                return work(command);
+            }
+        }
+        catch (SqliteException error)
+        {
+            throw Failed("read", error);
         }
     }
 
     /// <summary>Writes, all of it or nothing.</summary>
+    /// <exception cref="GramException">The file cannot be written: the disk is full, say, or another run holds it for too long.</exception>
     public void Write(Action<SqliteCommand> work)
     {
-        lock (gate)
+        try
         {
-            using var transaction = connection.BeginTransaction();
-            using var command = connection.CreateCommand();
-            work(command);
-            transaction.Commit();
+            lock (gate)
+            {
+                using var transaction = connection.BeginTransaction();
+                using var command = connection.CreateCommand();
+                work(command);
+                transaction.Commit();
+            }
+        }
+        catch (SqliteException error)
+        {
+            throw Failed("written", error);
         }
     }
 
@@ -71,4 +89,6 @@ internal sealed class CacheFile : IDisposable
     }
 
     public void Dispose() => connection.Dispose();
+
+    private GramException Failed(string how, Exception error) => new($"{path} cannot be {how} as a cache of {holds}: {error.Message}; name another file ({option})", error);
 }

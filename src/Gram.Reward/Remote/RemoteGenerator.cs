@@ -32,7 +32,7 @@ public sealed class RemoteGenerator : IDisposable
     public long Tokens => Interlocked.Read(ref tokens);
 
     /// <summary>Opens one. The server is asked for its models, once: a wrong address or key is known before the work begins.</summary>
-    /// <exception cref="GramException">It cannot be reached, or wants another key; or the cache cannot be opened.</exception>
+    /// <exception cref="GramException">It cannot be reached, its address holds a key, or it wants another one; or the cache cannot be opened.</exception>
     public static async Task<RemoteGenerator> OpenAsync(RemoteGeneratorOptions options, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(options);
@@ -109,10 +109,8 @@ public sealed class RemoteGenerator : IDisposable
         byte[][] keys = cache is null ? [] : [.. Enumerable.Range(0, count).Select(sample => CacheFile.KeyOf(options.BaseUrl.AbsoluteUri, Path, Body(request, sample, 1).ToJsonString()))];
         var texts = cache?.Find(keys) ?? new string?[count];
         var missing = Enumerable.Range(0, count).Where(sample => texts[sample] is null).ToList();
-        await Task.WhenAll(Parts(missing).Select(async part =>
-        {
-            foreach (var (i, text) in (await AskAsync(request, part.From, part.Count, cancellationToken)).Index()) texts[part.From + i] = text;
-        }));
+        var asked = await ApiClient.AskEachAsync(Parts(missing), (part, cancelled) => AskAsync(request, part.From, part.Count, cancelled), cancellationToken);
+        foreach (var (sample, text) in missing.Zip(asked.SelectMany(part => part))) texts[sample] = text;
         if (missing.Count > 0) cache?.Add(missing.Select(sample => (keys[sample], texts[sample]!)));
         return texts!;
     }
@@ -143,8 +141,8 @@ public sealed class RemoteGenerator : IDisposable
             texts = Texts(await client.AskAsync(Path, Body(request, from, 1), cancellationToken));
         }
         if (asked > 1 && texts.Count == 1) oneByOne = true;
-        var missing = Enumerable.Range(from, count).Skip(texts.Count).Select(sample => AskAsync(request, sample, 1, cancellationToken));
-        return [.. texts.Take(count), .. (await Task.WhenAll(missing)).SelectMany(more => more)];
+        var missing = await ApiClient.AskEachAsync(Enumerable.Range(from, count).Skip(texts.Count), (sample, cancelled) => AskAsync(request, sample, 1, cancelled), cancellationToken);
+        return [.. texts.Take(count), .. missing.SelectMany(more => more)];
     }
 
     private string Path => options.RawText ? "completions" : "chat/completions";

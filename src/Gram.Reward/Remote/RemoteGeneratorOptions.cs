@@ -9,7 +9,7 @@ public sealed record RemoteGeneratorOptions : RemoteOptions
     public const string KeyVariable = "GRAM_GENERATOR_API_KEY";
 
     /// <summary>One whose requests may take ten minutes.</summary>
-    public RemoteGeneratorOptions() : base("generator", KeyVariable) => Timeout = TimeSpan.FromMinutes(10);
+    public RemoteGeneratorOptions() : base("generator", "generator_url", KeyVariable) => Timeout = TimeSpan.FromMinutes(10);
 
     /// <summary>The model's name there.</summary>
     public required string Model { get; init; }

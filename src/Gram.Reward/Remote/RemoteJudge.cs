@@ -30,7 +30,7 @@ public sealed class RemoteJudge : IPairJudge, IDisposable
     public long Known { get; private set; }
 
     /// <summary>Opens a judge. A reward server is asked what its judge is.</summary>
-    /// <exception cref="GramException">It cannot be reached, refuses, or the cache cannot be opened.</exception>
+    /// <exception cref="GramException">It cannot be reached, refuses, its address holds a key, or the cache cannot be opened.</exception>
     public static async Task<RemoteJudge> OpenAsync(RemoteJudgeOptions options, CancellationToken cancellationToken = default)
     {
         var client = new ApiClient(options);

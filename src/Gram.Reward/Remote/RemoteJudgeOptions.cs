@@ -4,7 +4,7 @@ using Gram.Reward.Judging;
 namespace Gram.Reward.Remote;
 
 /// <summary>A judge that is elsewhere: at a reward server's address, or that of an OpenAI-compatible one (http://host:8000/v1).</summary>
-public sealed record RemoteJudgeOptions() : RemoteOptions("judge", KeyVariable)
+public sealed record RemoteJudgeOptions() : RemoteOptions("judge", "base_url", KeyVariable)
 {
     /// <summary>Name of the environment variable that holds the key.</summary>
     public const string KeyVariable = "GRAM_JUDGE_API_KEY";

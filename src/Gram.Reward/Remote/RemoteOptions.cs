@@ -3,9 +3,9 @@ namespace Gram.Reward.Remote;
 /// <summary>A server that is asked over HTTP, and how patiently.</summary>
 public abstract record RemoteOptions
 {
-    private protected RemoteOptions(string role, string keyVariable)
+    private protected RemoteOptions(string role, string option, string keyVariable)
     {
-        (Role, KeyName) = (role, keyVariable);
+        (Role, Option, KeyName) = (role, option, keyVariable);
         ApiKey = Environment.GetEnvironmentVariable(keyVariable) is { Length: > 0 } key ? key : null;
     }
 
@@ -29,6 +29,9 @@ public abstract record RemoteOptions
 
     /// <summary>What the server is here, for messages.</summary>
     internal string Role { get; }
+
+    /// <summary>The configuration key that names its address, for messages.</summary>
+    internal string Option { get; }
 
     /// <summary>Name of the environment variable that holds the key.</summary>
     internal string KeyName { get; }

@@ -211,6 +211,7 @@ public sealed class RemoteGeneratorTests : IDisposable
 
         (await FluentActions.Invoking(() => OpenAsync(server)).Should().ThrowAsync<GramException>()).WithMessage("*refuses (401): Unauthorized; set GRAM_GENERATOR_API_KEY to its key");
         (await FluentActions.Invoking(() => RemoteGenerator.OpenAsync(new() { BaseUrl = new Uri("http://127.0.0.1:1/v1"), Model = "policy" })).Should().ThrowAsync<GramException>()).WithMessage("generator at http://127.0.0.1:1/v1 cannot be reached: *");
+        (await FluentActions.Invoking(() => RemoteGenerator.OpenAsync(new() { BaseUrl = new Uri("http://me:secret@127.0.0.1:1/v1"), Model = "policy" })).Should().ThrowAsync<GramException>()).WithMessage("generator_url: *holds a name or a key: set GRAM_GENERATOR_API_KEY*").And.Message.Should().NotContain("secret");
         server.Requests.Should().BeEmpty();
         server.Models = Results.NotFound();
         using var generator = await OpenAsync(server);
