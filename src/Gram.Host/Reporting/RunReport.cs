@@ -36,7 +36,7 @@ internal static class RunReport
         ("seconds of a step", ["time/generate", "time/judge", "time/score", "time/update"]),
     ];
 
-    private const string Style = """
+    public const string Style = """
         :root{color-scheme:light dark;--line:#8884}
         body{font:15px/1.5 system-ui,sans-serif;max-width:1320px;margin:0 auto;padding:1.5rem}
         h2{margin-top:2.2rem} .pictures{display:grid;grid-template-columns:repeat(auto-fill,minmax(380px,1fr));gap:1rem}
@@ -118,16 +118,16 @@ internal static class RunReport
 
     private static double? Value(JsonObject line, string name) => line[name] is { } value && value.GetValueKind() == JsonValueKind.Number ? (double)value : null;
 
-    private static XElement Section(string title, XElement content) => new("section", new XElement("h2", title), content);
+    public static XElement Section(string title, XElement content) => new("section", new XElement("h2", title), content);
 
-    private static XElement Table(string name, IReadOnlyList<string> head, IEnumerable<string[]> rows) => new("table", new XAttribute("id", name),
+    public static XElement Table(string name, IReadOnlyList<string> head, IEnumerable<string[]> rows) => new("table", new XAttribute("id", name),
         head.Count == 0 ? null : new XElement("thead", new XElement("tr", head.Select(cell => new XElement("th", cell)))),
         new XElement("tbody", "", rows.Select(row => new XElement("tr", row.Select(cell => new XElement("td", IsNumber(cell) ? new XAttribute("class", "number") : null, Clean(cell)))))));
 
     private static bool IsNumber(string text) => double.TryParse(text, System.Globalization.NumberStyles.Float, System.Globalization.CultureInfo.InvariantCulture, out _);
 
     /// <summary>Without characters that no page may hold: answers of a model may have any.</summary>
-    private static string Clean(string text)
+    public static string Clean(string text)
     {
         var clean = new System.Text.StringBuilder(text.Length);
         foreach (var rune in text.EnumerateRunes()) // halves of surrogate pairs become U+FFFD
