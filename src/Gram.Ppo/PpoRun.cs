@@ -32,6 +32,9 @@ public sealed class PpoRun(
     PpoEvents events,
     IGoldMeasure? gold = null)
 {
+    private readonly bool isFreeGiven;
+    private readonly long? freeBytes;
+
     /// <summary>The complete configuration, written to config.yaml of the run directory.</summary>
     public string? ConfigYaml { get; init; }
 
@@ -59,8 +62,12 @@ public sealed class PpoRun(
     /// <summary>What the judge takes in memory, in bytes: part of the run's estimate.</summary>
     public long JudgeBytes { get; init; }
 
-    /// <summary>Memory that run and judge may take, in bytes: what the machine has free, unless given; null, and on a GPU, whose free memory is not known: not checked.</summary>
-    public long? FreeBytes { get; init; } = FreeMemory.Bytes();
+    /// <summary>Memory that run and judge may take, in bytes; null: not checked. Unless given, what the device has free.</summary>
+    public long? FreeBytes
+    {
+        get => isFreeGiven ? freeBytes : FreeMemory.Of(Device);
+        init => (isFreeGiven, freeBytes) = (true, value);
+    }
 
     /// <summary>The processes that do the run together, each with a judge of its own; this one alone unless given.</summary>
     public IProcessGroup Group { get; init; } = SoleProcess.Instance;
@@ -75,7 +82,7 @@ public sealed class PpoRun(
         return DeviceThread.RunAsync(async () =>
         {
             using var activity = PpoTelemetry.StartRun(options);
-            using var session = new PpoSession(shared, judge, JudgeConfig, Rewards, prompts, evalPrompts, Group.Leads() ? events : PpoEvents.Unheard, gold, Device, DType, ConfigYaml, (Base, BaseName ?? options.ModelNameOrPath), JudgeBytes, Device.type == DeviceType.CUDA ? null : FreeBytes, Group, Estimator);
+            using var session = new PpoSession(shared, judge, JudgeConfig, Rewards, prompts, evalPrompts, Group.Leads() ? events : PpoEvents.Unheard, gold, Device, DType, ConfigYaml, (Base, BaseName ?? options.ModelNameOrPath), JudgeBytes, FreeBytes, Group, Estimator);
             return await session.RunAsync(cancellationToken);
         });
     }

@@ -21,14 +21,14 @@ internal sealed class Engine
         if (options.Threads > 0) Libtorch.SetThreads(options.Threads);
         else if (OpenMpi.IsStarted) Libtorch.SetThreads(Math.Max(1, Environment.ProcessorCount / OpenMpi.LocalSize));
         Device = options.Choose();
-        FreeBytes = Device.type == DeviceType.CUDA ? null : FreeMemory.Bytes() / OpenMpi.LocalSize;
+        FreeBytes = FreeMemory.Of(Device) / (Device.type == DeviceType.CUDA ? 1 : OpenMpi.LocalSize);
         dtypes = new(() => DTypeChoice.On(Device));
     }
 
     /// <summary>What was loaded.</summary>
     public LibtorchInfo Info { get; }
 
-    /// <summary>Memory that was free before anything was loaded, in bytes, this process's part of it where several share the machine; null on a GPU, whose free memory is not known.</summary>
+    /// <summary>Memory that was free before anything was loaded, in bytes, this process's part of it where several share the machine; null where the device does not say.</summary>
     public long? FreeBytes { get; }
 
     /// <summary>The device that the run computes on.</summary>

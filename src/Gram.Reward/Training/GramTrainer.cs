@@ -37,8 +37,8 @@ public sealed class GramTrainer(GramTrainingOptions options, IPublisher<StepLogg
     /// <summary>The model's name for others: what an adapter and the model card say their base is. A hub id, where its directory is the cache's; the directory unless given.</summary>
     public string? BaseModel { get; init; }
 
-    /// <summary>Memory that the run may take, in bytes: what the machine has free, unless given; null (a device whose free memory is not known) = not checked.</summary>
-    public long? FreeBytes { get; init; } = device?.type is DeviceType.CUDA ? null : FreeMemory.Bytes();
+    /// <summary>Memory that the run may take, in bytes: what the device has free, unless given; null (the device does not say) = not checked.</summary>
+    public long? FreeBytes { get; init; } = FreeMemory.Of(device ?? CPU);
 
     // bfloat16 only where it was asked for or the device is made for it.
     private ScalarType ComputeDType => dtype ?? (options.Bf16 || device?.type == DeviceType.CUDA ? ScalarType.BFloat16 : ScalarType.Float32);
