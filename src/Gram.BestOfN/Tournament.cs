@@ -40,6 +40,7 @@ public abstract class Tournament : ITournament
             var matches = contests.SelectMany(contest => contest.NextRound()).ToList();
             if (matches.Count == 0) break;
             var scores = await judge.ScoreAsync([.. matches.Select(match => match.Pair)], cancellationToken);
+            if (scores.Count != matches.Count) throw new GramException($"the judge gave {scores.Count} scores for {matches.Count} pairs: it must give one for each");
             foreach (var (match, score) in matches.Zip(scores)) match.Contest.Settle(match, score, round);
         }
         TournamentResult[] results = [.. contests.Select(contest => contest.Result())];

@@ -165,6 +165,8 @@ public sealed class BatchWorker<TItem, TResult> : IAsyncDisposable
             Interlocked.Increment(ref batches);
             var start = Stopwatch.GetTimestamp();
             var results = await work([.. batch.SelectMany(request => request.Items)], stopping.Token);
+            var asked = batch.Sum(request => request.Items.Count);
+            if (results.Count != asked) throw new InvalidOperationException($"a batch of {asked} items got {results.Count} results");
             Report(batch, results.Count, start);
             var done = 0;
             foreach (var request in batch)

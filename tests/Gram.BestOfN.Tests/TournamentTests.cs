@@ -1,4 +1,5 @@
 using Gram.Models;
+using Gram.Reward.Judging;
 
 namespace Gram.BestOfN.Tests;
 
@@ -241,6 +242,14 @@ public class TournamentTests
     }
 
     [Fact]
+    public async Task Rank_JudgeThatLosesAPair_EndsInOneLine()
+    {
+        var act = () => Tournament.ByName("knockout").RankAsync(new ForgetfulJudge(), [("q", ["1", "2", "3", "4"])]);
+
+        (await act.Should().ThrowAsync<GramException>()).WithMessage("the judge gave 1 scores for 2 pairs*");
+    }
+
+    [Fact]
     public async Task RankAsync_Cancelled_Stops()
     {
         using var source = new CancellationTokenSource();
@@ -278,5 +287,10 @@ public class TournamentTests
         var answers = Enumerable.Range(0, n).Select(i => $"{i}").ToArray();
         new RandomSource(seed).Shuffle(answers);
         return answers;
+    }
+
+    private sealed class ForgetfulJudge : IPairJudge
+    {
+        public ValueTask<IReadOnlyList<PairScore>> ScoreAsync(IReadOnlyList<AnswerPair> pairs, CancellationToken cancellationToken = default) => ValueTask.FromResult<IReadOnlyList<PairScore>>([.. pairs.Skip(1).Select(_ => PairScore.Tie)]);
     }
 }

@@ -97,6 +97,14 @@ public sealed class BatchWorkerTests
         worker.Batches.Should().Be(1);
     }
 
+    [Fact]
+    public async Task Run_WorkThatLosesItems_FailsItsCallers()
+    {
+        await using var worker = new BatchWorker<int, int>((_, _) => ValueTask.FromResult<IReadOnlyList<int>>([1]), new BatchOptions());
+
+        (await worker.Invoking(losing => losing.RunAsync([1, 2]).AsTask()).Should().ThrowAsync<InvalidOperationException>()).WithMessage("*2 items got 1 results*");
+    }
+
     /// <summary>Negates, once its gate is open.</summary>
     private sealed class GatedWork
     {
