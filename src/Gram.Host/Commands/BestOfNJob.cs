@@ -9,6 +9,7 @@ using Gram.BestOfN;
 using Gram.Host.Configuration;
 using Gram.Host.Demo;
 using Gram.Host.Hosting;
+using Gram.Host.Reporting;
 using Gram.Models;
 using Gram.Models.Generation;
 using Gram.Pipes.Events;
@@ -48,12 +49,12 @@ internal sealed record BestOfNOptions : IValidatableObject
 /// <summary>Generates n answers for each prompt, and picks the best by tournament, for several n.</summary>
 internal sealed class BestOfNJob(
     BestOfNOptions options, TournamentOptions tournament, JudgeOptions judging, RationaleKeys rationale, ModelOptions model, SamplingOptions sampling, CommonOptions common,
-    Engine engine, ModelFinder models, JudgeOpener judges, IPublisher<StepLogged> steps, IPublisher<Notice> notices) : IJob
+    Settings settings, Engine engine, ModelFinder models, JudgeOpener judges, IPublisher<StepLogged> steps, IPublisher<Notice> notices) : IJob
 {
     public async Task<JobResult> RunAsync(CancellationToken cancellationToken)
     {
         var clock = Stopwatch.StartNew();
-        var output = options.Output is null && common.OutputDir is null ? null : OutputFile.Choose(options.Output, "ranked.jsonl", common);
+        var output = OutputFile.Choose(options.Output, "ranked.jsonl", common);
         var (prompts, gold) = Prompts();
         var policyLocation = await models.PolicyAsync(model.ModelNameOrPath, model.AdapterNameOrPath, cancellationToken);
         using var policy = new TextModel(policyLocation, model, engine);
@@ -78,12 +79,10 @@ internal sealed class BestOfNJob(
                 ? Estimate.OfMean([.. prompts.Zip(best, gold.Score)])
                 : Estimate.OfWins([.. (await remembering.ScoreAsync([.. prompts.Select((prompt, i) => new AnswerPair(prompt.QuestionAs(judge.Config.TurnFormat), best[i], greedy[i]))], cancellationToken)).Select(Win)]));
         }
-        if (output is not null)
-        {
-            JsonRows.Write(output, prompts.Select((prompt, i) => RankedRow.Of(GenerationFile.RowOf(prompt, answers[i]), results[i], method.Name)));
-        }
+        JsonRows.Write(output, prompts.Select((prompt, i) => RankedRow.Of(GenerationFile.RowOf(prompt, answers[i]), results[i], method.Name)));
 
         var measure = gold is not null ? "gold" : "win_rate";
+        var page = Page(measure, method, [.. options.N.Order().Zip(estimates, (n, estimate) => new PickedOf(n, estimate))], [.. prompts.Select((prompt, i) => new PickedAnswer(prompt.QuestionAs(judge.Config.TurnFormat), greedy[i], answers[i], results[i]))]);
         var json = new JsonObject
         {
             ["n"] = new JsonArray([.. options.N.Order().Select(n => JsonValue.Create(n))]),
@@ -91,8 +90,13 @@ internal sealed class BestOfNJob(
             ["kl"] = new JsonArray([.. options.N.Order().Select(n => JsonValue.Create(BestOfNKl.Bound(n)))]),
             ["seconds"] = clock.Elapsed.TotalSeconds,
         };
-        return new JobResult(json, Text(measure, estimates, options.Prompt is null ? null : answers[0][results[0].Best], output)) { DataOnOutput = output == "-" };
+        return new JobResult(json, Text(measure, estimates, options.Prompt is null ? null : answers[0][results[0].Best], output, page)) { DataOnOutput = output == "-" };
     }
+
+    /// <summary>Writes the report and returns its path.</summary>
+    private string Page(string measure, ITournament method, IReadOnlyList<PickedOf> picked, IReadOnlyList<PickedAnswer> answers) => new Report(
+        Report.TitleOf(common.OutputDir!), $"best of n by {method.Name}, {model.ModelNameOrPath}",
+        BestOfNPage.Sections(measure == "gold" ? "gold score" : "wins over greedy", picked, answers), settings.ToYaml(), RunEnvironment.Of(engine)).Write(common.OutputDir!);
 
     private (IReadOnlyList<Prompt> Prompts, IGoldMeasure? Gold) Prompts()
     {
@@ -106,7 +110,7 @@ internal sealed class BestOfNJob(
     /// <summary>1 won, ½ tied, 0 lost, against the greedy answer.</summary>
     private static double Win(PairScore score) => score.ScoreA > score.ScoreB ? 1 : score.ScoreA < score.ScoreB ? 0 : 0.5;
 
-    private string Text(string measure, List<Estimate> estimates, string? best, string? output)
+    private string Text(string measure, List<Estimate> estimates, string? best, string output, string page)
     {
         var text = new StringBuilder();
         text.AppendLine(measure == "gold" ? "   n  gold score [95 % interval]  KL (nats, at most)" : "   n  wins over greedy [95 %]     KL (nats, at most)");
@@ -115,7 +119,9 @@ internal sealed class BestOfNJob(
             text.AppendLine(string.Create(CultureInfo.InvariantCulture, $"{n,4}  {PpoReport.Of(estimate),-26}  {BestOfNKl.Bound(n):0.000}"));
         }
         if (best is not null) text.AppendLine().AppendLine(best);
-        if (output is not null) text.AppendLine().AppendLine($"ranked answers: {output}");
+        text.AppendLine();
+        if (output != "-") text.AppendLine($"ranked answers: {output}");
+        text.AppendLine($"report: {page}");
         return text.ToString();
     }
 }

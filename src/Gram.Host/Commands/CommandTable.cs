@@ -27,7 +27,7 @@ internal static class CommandTable
         new("eval", "Evaluates a judge, or a file of scores, on a benchmark: judgebench, rm-bench, reward-bench, llmbar, alpaca-eval, or your own pairs.", "gram eval judgebench --dataset gpt.json --reward_model runs/judge",
             typeof(EvalJob), typeof(EvalOptions), typeof(RationaleKeys)) { Word = EvalOptions.BenchmarkKey, RunFolder = "runs/eval" },
         new("best-of-n", "Generates n answers, then picks the best; without arguments, the embedded help desk.", "gram best-of-n --n 1,4,16",
-            typeof(BestOfNJob), typeof(ModelOptions), typeof(RevisionOptions), typeof(JudgeOptions), typeof(RationaleKeys), typeof(BestOfNOptions), typeof(TournamentOptions), typeof(SamplingOptions)) { RunsBare = true, Preset = DemoPreset.BestOfN },
+            typeof(BestOfNJob), typeof(ModelOptions), typeof(RevisionOptions), typeof(JudgeOptions), typeof(RationaleKeys), typeof(BestOfNOptions), typeof(TournamentOptions), typeof(SamplingOptions)) { RunsBare = true, RunFolder = "runs/best-of-n", Preset = DemoPreset.BestOfN },
         new("serve", "The judge over HTTP, in the protocols of OpenRLHF, LLaMA-Factory, vLLM and NeMo Gym and its own; without arguments, the embedded judge.", "gram serve --reward_model runs/judge --port 5080",
             typeof(ServeJob), typeof(JudgeOptions), typeof(ServeOptions)) { RunsBare = true, Preset = DemoPreset.Serve },
         new("demo build", "Makes the embedded help desk's policy and judge again, from nothing.", "gram demo build --output_dir runs/demo-build", typeof(DemoBuildJob)) { RunsBare = true, RunFolder = "runs/demo-build" },

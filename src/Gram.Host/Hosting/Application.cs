@@ -1,6 +1,7 @@
 using Gram.Host.Commands;
 using Gram.Host.Configuration;
 using Gram.Host.Progress;
+using Gram.Host.Reporting;
 using Gram.Models;
 using Gram.Pipes.Events;
 #if MESSAGEPIPE
@@ -53,7 +54,7 @@ internal static class Application
         builder.Services.Configure<ConsoleLifetimeOptions>(console => console.SuppressStatusMessages = true);
         // A checkpoint may take longer than the host's 30 seconds.
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = Timeout.InfiniteTimeSpan);
-        builder.Services.AddSingleton(settings).AddSingleton(runs).AddSingleton<PpoEvents>().AddSingleton<Engine>().AddSingleton<ModelFinder>().AddSingleton<JudgeOpener>().AddSingleton<BaselineJudging>().AddSingleton<JobOutcome>().AddHostedService<JobService>();
+        builder.Services.AddSingleton(settings).AddSingleton(runs).AddSingleton<PpoEvents>().AddSingleton<Engine>().AddSingleton<ModelFinder>().AddSingleton<JudgeOpener>().AddSingleton<BaselineJudging>().AddSingleton<ReportedRun>().AddSingleton<JobOutcome>().AddHostedService<JobService>();
 #if MESSAGEPIPE
         builder.Services.AddMessagePipeEvents();
 #else

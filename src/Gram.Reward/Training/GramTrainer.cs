@@ -144,7 +144,10 @@ public sealed class GramTrainer(GramTrainingOptions options, IPublisher<StepLogg
             throw;
         }
 
-        var result = new GramTrainingResult(progress.Step, progress.TrainLoss, evaluation, clock.Elapsed.TotalSeconds, run.Path, examples.Shortened, examples.Dropped);
+        var result = new GramTrainingResult(progress.Step, progress.TrainLoss, evaluation, clock.Elapsed.TotalSeconds, run.Path, examples.Shortened, examples.Dropped)
+        {
+            Examples = TrainingPreview.First(options, input),
+        };
         run.SaveFinal(progress.Step, progress.State(plan, examples.Train.Count, options.Seed), directory =>
         {
             SaveModel(directory);

@@ -1,0 +1,54 @@
+using System.Xml.Linq;
+using Gram.Host.Hosting;
+using Gram.Pipes.Events;
+using Gram.Ppo;
+using Gram.Reward.Training;
+using Gram.Training.Runs;
+
+namespace Gram.Host.Reporting;
+
+/// <summary>Runs what trains, and leaves a report in its folder however it ends: with a result, by Ctrl-C, or by a guard.</summary>
+internal sealed class ReportedRun(Engine engine, IPublisher<Notice> notices)
+{
+    /// <summary>A PPO run.</summary>
+    public Task<PpoResult> PpoAsync(string folder, Func<Task<PpoResult>> run) => RunAsync("PPO", folder, run, (log, result) => PpoPage.Sections(folder, log, result));
+
+    /// <summary>A training run.</summary>
+    public Task<GramTrainingResult> TrainAsync(GramTrainingOptions options, Func<Task<GramTrainingResult>> run) =>
+        RunAsync(options.GramLoss ? "training, stage 2" : "training, stage 1", options.OutputDir, run, TrainPage.Sections);
+
+    private async Task<T> RunAsync<T>(string kind, string folder, Func<Task<T>> run, Func<RunLog, T?, IEnumerable<XElement?>> sections)
+        where T : class
+    {
+        try
+        {
+            var result = await run();
+            Write($"{kind}, finished", result);
+            return result;
+        }
+        catch (Exception stopped) when (stopped is OperationCanceledException or RunStoppedException)
+        {
+            WriteStopped(stopped is RunStoppedException ? $"{kind}, {stopped.Message.ReplaceLineEndings(" ")}" : $"{kind}, interrupted");
+            throw;
+        }
+
+        void Write(string ending, T? result)
+        {
+            var (log, config) = (RunLog.Read(folder), Path.Combine(folder, "config.yaml"));
+            new Report(Report.TitleOf(folder), ending, sections(log, result), File.Exists(config) ? File.ReadAllText(config) : null, RunEnvironment.Of(engine)).Write(folder);
+        }
+
+        void WriteStopped(string ending)
+        {
+            try
+            {
+                Write(ending, null);
+                notices.Publish(new Notice($"report: {Report.PathIn(folder)}"));
+            }
+            catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+            {
+                notices.Publish(new Notice($"{Report.PathIn(folder)} cannot be written: {error.Message}", IsWarning: true)); // a full disk stopped the run: that is what the user is told
+            }
+        }
+    }
+}
