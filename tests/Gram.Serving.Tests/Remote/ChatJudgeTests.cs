@@ -17,7 +17,7 @@ public sealed class ChatJudgeTests : IDisposable
     {
         await using var server = await ChatServer.StartAsync();
         using var judge = await RemoteJudge.OpenAsync(Options(server));
-        AnswerPair[] pairs = [.. Enumerable.Range(0, 20).Select(i => new AnswerPair($"Why {i}?", $"So {i}.", $"No {i}.")), new("Same?", "Yes.", "Yes.")];
+        AnswerPair[] pairs = [.. AskedPairs.Many(20), AskedPairs.Alike];
 
         var scores = await judge.ScoreAsync(pairs);
 
@@ -44,11 +44,11 @@ public sealed class ChatJudgeTests : IDisposable
         using var judge = await RemoteJudge.OpenAsync(Options(server));
         server.Shown = tokens => [.. tokens.Where(token => token.Token != "B")];
 
-        (await FluentActions.Invoking(async () => await judge.ScoreAsync([new("Why?", "So.", "No.")])).Should().ThrowAsync<GramException>())
+        (await FluentActions.Invoking(async () => await judge.ScoreAsync([AskedPairs.One])).Should().ThrowAsync<GramException>())
             .WithMessage("judge at http://127.0.0.1:*: label \"B\" is not among the 3 likeliest tokens (\"A\", \" The\", \"Both\", …): is gram a GRAM judge*");
 
         server.Shown = tokens => [.. tokens.Select(token => token.Token == "A" ? token with { LogProb = -9999 } : token)];
-        (await FluentActions.Invoking(async () => await judge.ScoreAsync([new("Why?", "So.", "No.")])).Should().ThrowAsync<GramException>()).WithMessage("*label \"A\" is not among*");
+        (await FluentActions.Invoking(async () => await judge.ScoreAsync([AskedPairs.One])).Should().ThrowAsync<GramException>()).WithMessage("*label \"A\" is not among*");
     }
 
     [Fact]
@@ -58,9 +58,9 @@ public sealed class ChatJudgeTests : IDisposable
         await using var server = await ChatServer.StartAsync(config);
         using var judge = await RemoteJudge.OpenAsync(Options(server) with { Config = config, RequestFields = new JsonObject { ["guided_choice"] = new JsonArray(" 1", " 2") } });
 
-        var score = (await judge.ScoreAsync([new("Why?", "So.", "No.")]))[0];
+        var score = (await judge.ScoreAsync([AskedPairs.One]))[0];
 
-        score.PAb.Should().BeApproximately(RuleJudge.ScoreOf(new("Why?", "So.", "No.")).PAb, 1e-12);
+        score.PAb.Should().BeApproximately(RuleJudge.ScoreOf(AskedPairs.One).PAb, 1e-12);
         server.Requests.Select(request => request.Body["messages"]![0]!["content"]!.GetValue<string>()).Should().BeEquivalentTo("Q: Why?\n1: So.\n2: No.\nBest:", "Q: Why?\n1: No.\n2: So.\nBest:");
         server.Requests[0].Body["guided_choice"]!.AsArray().Should().HaveCount(2);
         server.Requests[0].Body.ContainsKey("chat_template_kwargs").Should().BeFalse();
@@ -76,7 +76,7 @@ public sealed class ChatJudgeTests : IDisposable
         using var judge = await RemoteJudge.OpenAsync(Options(server));
         server.Instead = number => number <= 3 ? Results.StatusCode(status) : null;
 
-        (await judge.ScoreAsync([new("Why?", "So.", "No.")]))[0].PAb.Should().BeApproximately(RuleJudge.ScoreOf(new("Why?", "So.", "No.")).PAb, 1e-12);
+        (await judge.ScoreAsync([AskedPairs.One]))[0].PAb.Should().BeApproximately(RuleJudge.ScoreOf(AskedPairs.One).PAb, 1e-12);
 
         server.Requests.Should().HaveCount(5, "three refusals and two orders");
     }
@@ -93,15 +93,15 @@ public sealed class ChatJudgeTests : IDisposable
         using var judge = await RemoteJudge.OpenAsync(Options(server));
         server.Instead = _ => Results.Text(text, statusCode: status);
 
-        (await FluentActions.Invoking(async () => await judge.ScoreAsync([new("Why?", "So.", "No.")])).Should().ThrowAsync<GramException>()).WithMessage(message).And.Message.Should().NotContain("\n");
+        (await FluentActions.Invoking(async () => await judge.ScoreAsync([AskedPairs.One])).Should().ThrowAsync<GramException>()).WithMessage(message).And.Message.Should().NotContain("\n");
     }
 
     [Fact]
     public async Task Score_NobodyThere_IsOneLine()
     {
-        using var judge = await RemoteJudge.OpenAsync(new RemoteJudgeOptions { BaseUrl = new Uri("http://127.0.0.1:1/v1"), Model = "gram", Retries = 1, RetryDelay = TimeSpan.FromMilliseconds(1) });
+        using var judge = await RemoteJudge.OpenAsync(AskedPairs.At(new Uri("http://127.0.0.1:1/v1")) with { Model = "gram", Retries = 1 });
 
-        (await FluentActions.Invoking(async () => await judge.ScoreAsync([new("Why?", "So.", "No.")])).Should().ThrowAsync<GramException>()).WithMessage("judge at http://127.0.0.1:1/v1 cannot be reached: *");
+        (await FluentActions.Invoking(async () => await judge.ScoreAsync([AskedPairs.One])).Should().ThrowAsync<GramException>()).WithMessage("judge at http://127.0.0.1:1/v1 cannot be reached: *");
     }
 
     [Fact]
@@ -109,7 +109,7 @@ public sealed class ChatJudgeTests : IDisposable
     {
         await using var server = await ChatServer.StartAsync();
         var options = Options(server) with { Cache = folder.File("deep/scores.db") };
-        AnswerPair[] pairs = [.. Enumerable.Range(0, 10).Select(i => new AnswerPair($"Why {i}?", "So.", "No.")), new("Why 0?", "So.", "No.")];
+        AnswerPair[] pairs = [.. AskedPairs.Many(10), AskedPairs.Many(1)[0]];
         IReadOnlyList<PairScore> before;
         using (var judge = await RemoteJudge.OpenAsync(options))
         {
@@ -118,12 +118,12 @@ public sealed class ChatJudgeTests : IDisposable
         }
         using (var judge = await RemoteJudge.OpenAsync(options))
         {
-            (await judge.ScoreAsync([.. pairs, new("Why 10?", "So.", "No.")])).Take(11).Should().Equal(before);
+            (await judge.ScoreAsync([.. pairs, AskedPairs.One])).Take(11).Should().Equal(before);
             (judge.Asked, judge.Known).Should().Be((1, 10));
         }
         // Another model, another prompt, swapped texts: other keys.
         using (var judge = await RemoteJudge.OpenAsync(options with { Model = "other" })) await judge.ScoreAsync([pairs[0]]);
-        using (var judge = await RemoteJudge.OpenAsync(options)) await judge.ScoreAsync([new("Why 0?", "No.", "So."), new("Why 0?So", ".", "No."), pairs[0]]);
+        using (var judge = await RemoteJudge.OpenAsync(options)) await judge.ScoreAsync([new("Why 0?", "No 0.", "So 0."), new("Why 0?So", " 0.", "No 0."), pairs[0]]);
 
         server.Requests.Should().HaveCount(2 * (10 + 1 + 1 + 2));
     }
@@ -137,5 +137,5 @@ public sealed class ChatJudgeTests : IDisposable
         (await FluentActions.Invoking(() => RemoteJudge.OpenAsync(Options(server) with { Cache = folder.File("notes.txt") })).Should().ThrowAsync<GramException>()).WithMessage("*notes.txt cannot be opened as a cache of scores: *");
     }
 
-    private static RemoteJudgeOptions Options(ChatServer server) => new() { BaseUrl = server.BaseUrl, Model = "gram", ApiKey = "secret", Concurrency = 4, RetryDelay = TimeSpan.FromMilliseconds(1) };
+    private static RemoteJudgeOptions Options(ChatServer server) => AskedPairs.At(server.BaseUrl) with { Model = "gram", ApiKey = "secret", Concurrency = 4 };
 }
