@@ -66,7 +66,7 @@ public sealed record PpoMemory
                 : options.Lora.AdapterNameOrPath is null ? 0 : policy.Adapter(dtype), // the policy's base, with the adapter that it began with
             Value = !options.HasValueWeights ? 0 : isAdapter ? policy.Adapter(dtype) : policy.TrainedWeights(dtype),
             Judge = judge,
-            Moments = moments,
+            Moments = moments / options.Processes,
             Checkpoint = options.SaveSteps > 0 && options.BackgroundSave ? moments + (trained * policy.Masters) : 0,
             Gradients = (trained * policy.Gradients(dtype)) + policy.EmbeddingGradient(dtype),
             Activations = policy.Activations(dtype, (long)options.PerDeviceTrainBatchSize * length, options.GradientCheckpointing, fused: device.type != DeviceType.CUDA) + MemoryEstimate.Room,

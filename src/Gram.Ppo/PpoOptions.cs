@@ -1,22 +1,19 @@
 using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
-using System.Globalization;
 using Gram.Models.Checkpoints;
-using Gram.Models.Generation;
 using Gram.Models.Transformer;
 using Gram.Training.Adapters;
 using Gram.Training.Optimisation;
-using Gram.Training.Runs;
 using Microsoft.Extensions.Configuration;
 
 namespace Gram.Ppo;
 
 /// <summary>
 /// A PPO run's settings, under LLaMA-Factory's and TRL's names. A micro-batch has per_device_train_batch_size
-/// responses, a mini-batch (one optimiser step) gradient_accumulation_steps of those, a rollout (one PPO step)
+/// responses, a mini-batch (one optimiser step) gradient_accumulation_steps of those in each process, a rollout (one PPO step)
 /// ppo_buffer_size of these.
 /// </summary>
-public sealed record PpoOptions : IValidatableObject
+public sealed partial record PpoOptions
 {
     /// <summary>The policy: a Hugging Face directory.</summary>
     [ConfigurationKeyName("model_name_or_path"), Description("policy to train: a Hugging Face directory or hub id")]
@@ -343,66 +340,4 @@ public sealed record PpoOptions : IValidatableObject
     [ConfigurationKeyName("max_shard_size"), Description("largest file of saved weights: bytes, or for instance 5GB or 200MB; larger models are saved in shards")]
     [RegularExpression(Shards.SizePattern, ErrorMessage = "max_shard_size must be a size such as 5GB, 200MB or a number of bytes")]
     public string MaxShardSize { get; init; } = Shards.DefaultSize;
-
-    /// <summary>Whether a value model has weights of its own.</summary>
-    public bool HasValueWeights => Advantage == Advantage.Gae && ValueModel == ValueModelKind.Separate;
-
-    /// <summary>Whether moments are 8 bits a number.</summary>
-    public bool HasEightBitMoments => AdamWOptions.IsEightBit(Optim);
-
-    /// <summary>Responses of one rollout.</summary>
-    public int RolloutSize => PerDeviceTrainBatchSize * GradientAccumulationSteps * PpoBufferSize;
-
-    /// <summary>Prompts of one rollout.</summary>
-    public int PromptsPerStep => RolloutSize / NumSamples;
-
-    /// <summary>How responses are drawn.</summary>
-    public SamplingOptions Sampling => new() { MaxNewTokens = MaxNewTokens, Temperature = Temperature, TopK = TopK, TopP = TopP, MinP = MinP };
-
-    /// <summary>Whether the run is to go on from a checkpoint.</summary>
-    public bool Resumes => RunDirectory.Resumes(ResumeFromCheckpoint);
-
-    /// <summary>Whether rewards are divided by their running root mean square.</summary>
-    public bool NormalisesRewards => PpoScoreNorm ?? (Advantage is Advantage.Gae or Advantage.Remax && RewardTransform != RewardTransform.Probability);
-
-    /// <summary>Whether the KL term is part of the rewards, and not of the loss.</summary>
-    public bool HasKlInReward => (KlIn ?? (Advantage == Advantage.Grpo ? Ppo.KlIn.Loss : Ppo.KlIn.Reward)) == Ppo.KlIn.Reward;
-
-    /// <summary>Whether a query's samples are compared with one another to make advantages.</summary>
-    public bool ComparesSamples => Advantage is Advantage.Rloo or Advantage.Grpo;
-
-    /// <summary>Whether a rollout decodes the policy's greedy answers too.</summary>
-    public bool DecodesGreedy => Reference == Reference.Greedy && RewardFrom == RewardFrom.Reference;
-
-    /// <summary>Whether truncated responses get no gradient.</summary>
-    public bool MasksTruncated => Truncation == "mask";
-
-    /// <summary>What replaces a truncated response's reward, if anything.</summary>
-    public double? TruncationPenalty => Truncation.StartsWith("penalty", StringComparison.Ordinal)
-        ? double.Parse(Truncation.AsSpan("penalty".Length), NumberStyles.Float, CultureInfo.InvariantCulture)
-        : null;
-
-    /// <inheritdoc/>
-    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
-    {
-        if (RolloutSize % NumSamples != 0)
-            yield return new ValidationResult($"num_samples ({NumSamples}) must divide the rollout of per_device_train_batch_size × gradient_accumulation_steps × ppo_buffer_size = {RolloutSize} responses", ["num_samples"]);
-        if (ModelNameOrPath.Length == 0)
-            yield return new ValidationResult("model_name_or_path is not set: name the directory of the policy", ["model_name_or_path"]);
-        if (FinetuningType == FinetuningType.Lora && Lora.Dropout > 0)
-            yield return new ValidationResult("lora_dropout: a ratio of the policy to itself must be 1, and dropout would draw another network for each; leave it out", ["lora_dropout"]);
-        var advantage = Advantage.ToString().ToLowerInvariant();
-        if (Advantage != Advantage.Gae && PpoWhitenRewards)
-            yield return new ValidationResult($"ppo_whiten_rewards has no meaning with advantage: {advantage}; leave it out", ["ppo_whiten_rewards"]);
-        if (ComparesSamples && NumSamples < 2)
-            yield return new ValidationResult($"advantage: {advantage} compares a query's samples: num_samples must be at least 2, and is {NumSamples}", ["num_samples"]);
-        if (!ComparesSamples && RewardFrom == RewardFrom.RoundRobin)
-            yield return new ValidationResult($"reward_from: round_robin is for rloo and grpo, and advantage is {advantage}", ["reward_from"]);
-        if (Advantage == Advantage.Grpo && KlIn == Ppo.KlIn.Reward)
-            yield return new ValidationResult("advantage: grpo keeps the KL term in the loss; leave kl_in out", ["kl_in"]);
-        if (LengthPenaltyFrom >= MaxNewTokens)
-            yield return new ValidationResult($"length_penalty_from ({LengthPenaltyFrom}) must be below max_new_tokens ({MaxNewTokens})", ["length_penalty_from"]);
-        if (Advantage == Advantage.Grpo && PpoScoreNorm == true)
-            yield return new ValidationResult("advantage: grpo standardises rewards within a query's samples; leave ppo_score_norm out", ["ppo_score_norm"]);
-    }
 }

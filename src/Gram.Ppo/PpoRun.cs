@@ -8,6 +8,7 @@ using Gram.Ppo.Runs;
 using Gram.Reward.Data;
 using Gram.Reward.Judging;
 using Gram.Training.Memory;
+using Gram.Training.Parallel;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -58,23 +59,27 @@ public sealed class PpoRun(
     /// <summary>Memory that run and judge may take, in bytes: what the machine has free, unless given; null, and on a GPU, whose free memory is not known: not checked.</summary>
     public long? FreeBytes { get; init; } = FreeMemory.Bytes();
 
+    /// <summary>The processes that do the run together, each with a judge of its own; this one alone unless given.</summary>
+    public IProcessGroup Group { get; init; } = SoleProcess.Instance;
+
     /// <summary>Runs to the end. Cancelled, it finishes an update under way, writes a checkpoint and throws OperationCanceledException.</summary>
     /// <exception cref="GramException">Settings, model or prompts are wrong.</exception>
     /// <exception cref="Gram.Training.Runs.RunStoppedException">A guard stopped the run.</exception>
     public Task<PpoResult> RunAsync(CancellationToken cancellationToken = default)
     {
-        Validate();
+        var shared = options with { Processes = Group.Size };
+        Validate(shared);
         return DeviceThread.RunAsync(async () =>
         {
-            using var session = new PpoSession(options, judge, JudgeConfig, Rewards, prompts, evalPrompts, events, gold, Device, DType, ConfigYaml, (Base, BaseName ?? options.ModelNameOrPath), JudgeBytes, Device.type == DeviceType.CUDA ? null : FreeBytes);
+            using var session = new PpoSession(shared, judge, JudgeConfig, Rewards, prompts, evalPrompts, Group.Leads() ? events : PpoEvents.Unheard, gold, Device, DType, ConfigYaml, (Base, BaseName ?? options.ModelNameOrPath), JudgeBytes, Device.type == DeviceType.CUDA ? null : FreeBytes, Group);
             return await session.RunAsync(cancellationToken);
         });
     }
 
-    private void Validate()
+    private void Validate(PpoOptions shared)
     {
         var errors = new List<ValidationResult>();
-        if (!Validator.TryValidateObject(options, new ValidationContext(options), errors, validateAllProperties: true)) throw new GramException(errors[0].ErrorMessage!);
+        if (!Validator.TryValidateObject(shared, new ValidationContext(shared), errors, validateAllProperties: true)) throw new GramException(errors[0].ErrorMessage!);
         if (prompts.Count == 0) throw new GramException("dataset: there is no training prompt; name a file with at least one");
     }
 }

@@ -25,13 +25,23 @@ public static class GramProgram
     /// <summary>Runs a command to its end with variables of its own.</summary>
     public static Task<ProgramRun> RunAsync(string workingDirectory, IReadOnlyDictionary<string, string> environment, params string[] args) => FinishAsync(Start(workingDirectory, environment, args));
 
+    /// <summary>Whether mpirun is here.</summary>
+    public static bool HasMpi { get; } = Environment.GetEnvironmentVariable("PATH")!.Split(':').Any(folder => File.Exists(Path.Combine(folder, "mpirun")));
+
+    /// <summary>Runs a command to its end in several processes.</summary>
+    public static Task<ProgramRun> RunUnderMpiAsync(int processes, string workingDirectory, params string[] args) => FinishAsync(Start(
+        "mpirun", ["--allow-run-as-root", "--oversubscribe", "--bind-to", "none", "-n", processes.ToString(System.Globalization.CultureInfo.InvariantCulture), "dotnet", Program, .. args], workingDirectory, new Dictionary<string, string>()));
+
     /// <summary>Starts a command, for a test that does something to it.</summary>
     public static Process Start(string workingDirectory, params string[] args) => Start(workingDirectory, new Dictionary<string, string>(), args);
 
-    private static Process Start(string workingDirectory, IReadOnlyDictionary<string, string> environment, string[] args)
+    // A test run in the background ignores SIGINT, and so would its children.
+    private static Process Start(string workingDirectory, IReadOnlyDictionary<string, string> environment, string[] args) =>
+        Start("env", ["--default-signal=INT", "dotnet", Program, .. args], workingDirectory, environment);
+
+    private static Process Start(string file, string[] words, string workingDirectory, IReadOnlyDictionary<string, string> environment)
     {
-        // A test run in the background ignores SIGINT, and so would its children.
-        var start = new ProcessStartInfo("env", ["--default-signal=INT", "dotnet", Program, .. args]) { WorkingDirectory = workingDirectory, RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(file, words) { WorkingDirectory = workingDirectory, RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
         foreach (var name in start.Environment.Keys.Where(name => name.StartsWith("GRAM_", StringComparison.Ordinal) && name != "GRAM_LIBTORCH").ToList()) start.Environment.Remove(name);
         start.Environment["GRAM_THREADS"] = "1"; // tiny models: threads would only wait for one another
         start.Environment["HF_HUB_OFFLINE"] = "1"; // a name that is no directory must not leave this machine

@@ -5,6 +5,7 @@ using Gram.Models.Transformer.Lora;
 using Gram.Ppo.Runs;
 using Gram.Ppo.Tests.Support;
 using Gram.Training.Adapters;
+using Gram.Training.Parallel;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -28,8 +29,8 @@ public sealed class LoraTests : IDisposable
         using var shared = CausalLM.Load(options.ModelNameOrPath, dtype);
         using var judge = shared.WithAdapter(options.Lora.Over(shared, "base", new RandomSource(1)));
 
-        using var adapters = new RunModels(options, dtype, CPU, shared, "base");
-        using var whole = new RunModels(options with { FinetuningType = FinetuningType.Full }, dtype, CPU, null, "base");
+        using var adapters = new RunModels(options, dtype, CPU, shared, "base", SoleProcess.Instance);
+        using var whole = new RunModels(options with { FinetuningType = FinetuningType.Full }, dtype, CPU, null, "base", SoleProcess.Instance);
 
         var one = Bytes([shared]);
         Bytes([adapters.Policy, adapters.Reference, adapters.Value!.Value.Model.Trunk, judge]).Should().BeInRange(one + 1, (long)(1.3 * one));

@@ -13,6 +13,7 @@ using Gram.Ppo;
 using Gram.Ppo.Events;
 using Gram.Reward.Judging;
 using Gram.Reward.Training;
+using Gram.Training.Parallel;
 using Gram.Training.Runs;
 using Microsoft.Extensions.Configuration;
 
@@ -62,7 +63,7 @@ internal sealed class AlignJob(
         {
             using (judge)
             {
-                var policy = task.Run(found, judge, judge.Config, judge.Bytes, engine, settings, events, (null, policyName));
+                var policy = task.Run(found, judge, judge.Config, judge.Bytes, engine, settings, events, (null, policyName), SoleProcess.Instance);
                 result = await reported.PpoAsync(ppo.OutputDir, () => policy.RunAsync(cancellationToken));
             }
         }

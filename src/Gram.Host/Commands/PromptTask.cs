@@ -13,6 +13,7 @@ using Gram.Ppo.Stages;
 using Gram.Reward.Data;
 using Gram.Reward.Judging;
 using Gram.Training.Runs;
+using Gram.Training.Parallel;
 using static TorchSharp.torch;
 
 namespace Gram.Host.Commands;
@@ -48,7 +49,7 @@ internal sealed record PromptTask(IReadOnlyList<Prompt> Train, IReadOnlyList<Pro
     }
 
     /// <summary>A PPO run on this task; the options name directories.</summary>
-    public PpoRun Run(PpoOptions options, IPairJudge judge, GramConfig judgeConfig, long judgeBytes, Engine engine, Settings settings, PpoEvents events, (CausalLM? Model, string Name) adapterBase) =>
+    public PpoRun Run(PpoOptions options, IPairJudge judge, GramConfig judgeConfig, long judgeBytes, Engine engine, Settings settings, PpoEvents events, (CausalLM? Model, string Name) adapterBase, IProcessGroup group) =>
         new(options, judge, Train, Eval, events, Gold)
         {
             ConfigYaml = settings.ToYaml(),
@@ -59,6 +60,7 @@ internal sealed record PromptTask(IReadOnlyList<Prompt> Train, IReadOnlyList<Pro
             DType = DType(engine, settings),
             Base = adapterBase.Model,
             BaseName = adapterBase.Name,
+            Group = group,
         };
 
     /// <summary>What a policy computes in.</summary>

@@ -8,6 +8,7 @@ using Gram.Pipes.Events;
 using Gram.Pipes.MessagePipe;
 #endif
 using Gram.Ppo.Events;
+using Gram.Training.Parallel;
 using Gram.Training.Runs;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -19,8 +20,24 @@ namespace Gram.Host.Hosting;
 /// <summary>The program: finds the command, checks its configuration, runs its job in a generic host, and says how it ended.</summary>
 internal static class Application
 {
-    /// <summary>Runs a command line and returns the exit code.</summary>
+    /// <summary>Runs a command line, alone or as one of the processes that mpirun started, and returns the exit code.</summary>
     public static async Task<int> RunAsync(string[] args)
+    {
+        if (!OpenMpi.IsStarted) return await RunAsync(args, SoleProcess.Instance, Fail);
+        Environment.SetEnvironmentVariable("TERM", "dumb"); // mpirun's output looks like a terminal, and would get a terminal's control codes
+        OpenMpi group;
+        try
+        {
+            group = OpenMpi.Join();
+        }
+        catch (GramException error)
+        {
+            return Fail(error);
+        }
+        using (group) return await RunAsync(args, group, error => MpiFailure.End(group, error));
+    }
+
+    private static async Task<int> RunAsync(string[] args, IProcessGroup group, Func<Exception, int> fail)
     {
         try
         {
@@ -30,6 +47,7 @@ internal static class Application
                 return ExitCode.Done;
             }
             var (command, words) = CommandTable.Find(args);
+            if (group.Size > 1 && command.Job != typeof(PpoJob)) throw new GramException($"gram {command.Name} runs in one process: start it without mpirun (ppo runs in several)");
             var schema = command.Schema;
             var arguments = CommandArguments.Parse(words, schema, command.Word);
             if (arguments.Help || (words.Count == 0 && !command.RunsBare))
@@ -37,15 +55,15 @@ internal static class Application
                 Console.Out.Write(HelpText.Of(command));
                 return ExitCode.Done;
             }
-            return await RunAsync(command, RunStages.Load(command, arguments));
+            return await RunAsync(command, RunStages.Load(command, arguments), group, fail);
         }
         catch (Exception error)
         {
-            return Fail(error);
+            return fail(error);
         }
     }
 
-    private static async Task<int> RunAsync(Command command, RunStages runs)
+    private static async Task<int> RunAsync(Command command, RunStages runs, IProcessGroup group, Func<Exception, int> fail)
     {
         var settings = runs.First;
         var builder = new HostApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
@@ -54,7 +72,7 @@ internal static class Application
         builder.Services.Configure<ConsoleLifetimeOptions>(console => console.SuppressStatusMessages = true);
         // A checkpoint may take longer than the host's 30 seconds.
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = Timeout.InfiniteTimeSpan);
-        builder.Services.AddSingleton(settings).AddSingleton(runs).AddSingleton<PpoEvents>().AddSingleton<Engine>().AddSingleton<ModelFinder>().AddSingleton<JudgeOpener>().AddSingleton<BaselineJudging>().AddSingleton<ReportedRun>().AddSingleton<JobOutcome>().AddHostedService<JobService>();
+        builder.Services.AddSingleton(settings).AddSingleton(runs).AddSingleton(group).AddSingleton<PpoEvents>().AddSingleton<Engine>().AddSingleton<ModelFinder>().AddSingleton<JudgeOpener>().AddSingleton<BaselineJudging>().AddSingleton<ReportedRun>().AddSingleton<JobOutcome>().AddHostedService<JobService>();
 #if MESSAGEPIPE
         builder.Services.AddMessagePipeEvents();
 #else
@@ -70,7 +88,7 @@ internal static class Application
 
         using var host = builder.Build();
         var outcome = host.Services.GetRequiredService<JobOutcome>();
-        await using (var progress = ProgressView.Create())
+        await using (var progress = group.Leads() ? ProgressView.Create() : new PlainProgress(TextWriter.Null))
         {
             using var steps = host.Services.GetRequiredService<ISubscriber<StepLogged>>().Subscribe(progress);
             using var notices = host.Services.GetRequiredService<ISubscriber<Notice>>().Subscribe(progress);
@@ -78,14 +96,16 @@ internal static class Application
             foreach (var note in runs.All.SelectMany(run => run.Notes).Distinct()) progress.Handle(new Notice(note));
             await host.RunAsync();
         }
-        if (outcome.Error is { } error) return Fail(error);
+        if (outcome.Error is { } error) return fail(error);
+        if (!group.Leads()) return ExitCode.Done;
         var result = outcome.Result!;
         if (settings.Get<CommonOptions>().Json) Console.Out.WriteLine(result.JsonLine);
         else (result.DataOnOutput ? Console.Error : Console.Out).WriteLine(result.Text.TrimEnd());
-        return result.Error is null ? ExitCode.Done : Fail(result.Error);
+        return result.Error is null ? ExitCode.Done : fail(result.Error);
     }
 
-    private static int Fail(Exception error)
+    /// <summary>Says how the program ended.</summary>
+    internal static int Fail(Exception error)
     {
         Console.Error.WriteLine(ExitCode.Text(error));
         return ExitCode.Of(error);

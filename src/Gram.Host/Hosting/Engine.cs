@@ -3,6 +3,7 @@ using Gram.Models;
 using Gram.Models.Native;
 using Gram.Models.Speed;
 using Gram.Training.Memory;
+using Gram.Training.Parallel;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -19,15 +20,16 @@ internal sealed class Engine
         this.options = options;
         Info = Libtorch.Load();
         if (options.Threads > 0) Libtorch.SetThreads(options.Threads);
+        else if (OpenMpi.IsStarted) Libtorch.SetThreads(Math.Max(1, Environment.ProcessorCount / OpenMpi.LocalSize));
         Device = Choose(options.Device);
-        FreeBytes = Device.type == DeviceType.CUDA ? null : FreeMemory.Bytes();
+        FreeBytes = Device.type == DeviceType.CUDA ? null : FreeMemory.Bytes() / OpenMpi.LocalSize;
         dtypes = new(() => DTypeChoice.On(Device));
     }
 
     /// <summary>What was loaded.</summary>
     public LibtorchInfo Info { get; }
 
-    /// <summary>Memory that was free before anything was loaded, in bytes; null on a GPU, whose free memory is not known.</summary>
+    /// <summary>Memory that was free before anything was loaded, in bytes, this process's part of it where several share the machine; null on a GPU, whose free memory is not known.</summary>
     public long? FreeBytes { get; }
 
     /// <summary>The device that the run computes on.</summary>
@@ -60,6 +62,7 @@ internal sealed class Engine
         if (!Info.CudaAvailable) throw new GramException($"device: {name} cannot be used: the libtorch in {Info.Directory} has no CUDA device; name a CUDA libtorch with --libtorch, or use --device cpu (gram doctor says more)");
         var count = cuda.device_count();
         if (index >= count) throw new GramException($"device: {name} does not exist; there {(count == 1 ? "is 1 CUDA device" : $"are {count} CUDA devices")}, counted from 0");
+        if (parts.Length == 1) index = OpenMpi.LocalRank % count; // each of a machine's processes has a GPU of its own
         InitializeDeviceType(DeviceType.CUDA);
         return new Device(DeviceType.CUDA, index);
     }

@@ -3,15 +3,16 @@ using Gram.Host.Hosting;
 using Gram.Pipes.Events;
 using Gram.Ppo;
 using Gram.Reward.Training;
+using Gram.Training.Parallel;
 using Gram.Training.Runs;
 
 namespace Gram.Host.Reporting;
 
 /// <summary>Runs what trains, and leaves a report in its folder however it ends: with a result, by Ctrl-C, or by a guard.</summary>
-internal sealed class ReportedRun(Engine engine, IPublisher<Notice> notices)
+internal sealed class ReportedRun(Engine engine, IProcessGroup group, IPublisher<Notice> notices)
 {
-    /// <summary>A PPO run.</summary>
-    public Task<PpoResult> PpoAsync(string folder, Func<Task<PpoResult>> run) => RunAsync("PPO", folder, run, (log, result) => PpoPage.Sections(folder, log, result));
+    /// <summary>A PPO run; of several processes the leading one reports.</summary>
+    public Task<PpoResult> PpoAsync(string folder, Func<Task<PpoResult>> run) => !group.Leads() ? run() : RunAsync("PPO", folder, run, (log, result) => PpoPage.Sections(folder, log, result));
 
     /// <summary>A training run.</summary>
     public Task<GramTrainingResult> TrainAsync(GramTrainingOptions options, Func<Task<GramTrainingResult>> run) =>

@@ -12,4 +12,8 @@ public sealed record PpoEvents(
     IPublisher<StepLogged> Steps,
     IPublisher<Notice> Notices,
     IPublisher<SamplesLogged> Samples,
-    IPublisher<StageStarted> Stages);
+    IPublisher<StageStarted> Stages)
+{
+    /// <summary>Where nobody listens.</summary>
+    internal static PpoEvents Unheard => new(new EventBroker<StepLogged>(), new EventBroker<Notice>(), new EventBroker<SamplesLogged>(), new EventBroker<StageStarted>());
+}

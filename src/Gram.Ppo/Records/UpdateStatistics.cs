@@ -1,4 +1,5 @@
 using Gram.Ppo.Mathematics;
+using Gram.Training.Parallel;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -63,6 +64,14 @@ public sealed class UpdateStatistics
         valueError += Sum((values - targets).to(float64).square(), mask);
         returns += Sum(targets, mask);
         squaredReturns += Sum(targets.to(float64).square(), mask);
+    }
+
+    /// <summary>Makes them those of all processes.</summary>
+    internal void SumOver(IProcessGroup group)
+    {
+        var sums = group.Total(Tokens, policyLoss, valueLoss, clipped, valueClipped, k3, entropy, ratio, squaredRatio, valueError, returns, squaredReturns);
+        (Tokens, policyLoss, valueLoss, clipped, valueClipped, k3) = ((long)sums[0], sums[1], sums[2], sums[3], sums[4], sums[5]);
+        (entropy, ratio, squaredRatio, valueError, returns, squaredReturns) = (sums[6], sums[7], sums[8], sums[9], sums[10], sums[11]);
     }
 
     /// <summary>Takes in another mini-batch's sums.</summary>

@@ -13,6 +13,7 @@ using Gram.Ppo.Stages;
 using Gram.Reward.Data;
 using Gram.Reward.Judging;
 using Gram.Training.Adapters;
+using Gram.Training.Parallel;
 using Gram.Training.Runs;
 using static TorchSharp.torch;
 
@@ -25,13 +26,14 @@ internal sealed class PpoSession : IDisposable
 
     private readonly PpoOptions options;
     private readonly PpoEvents events;
+    private readonly IProcessGroup group;
     private readonly Tokenizer tokenizer;
     private readonly RunModels models;
     private readonly RewardTerms terms;
     private readonly IReadOnlyList<PolicyPrompt> prompts, evalPrompts;
     private readonly AnswerText text;
     private readonly PairScoring scoring;
-    private readonly Models.Generation.Generator generator;
+    private readonly SharedGenerator generator;
     private readonly RandomSource sampling, shuffling;
     private readonly PromptOrder order;
     private readonly LearnerStage learner;
@@ -39,10 +41,9 @@ internal sealed class PpoSession : IDisposable
     private readonly EvaluationStage evaluation;
     private readonly RunHealth health = new();
     private readonly RunState state;
-    private readonly RunDirectory directory;
-    private readonly SampleFile samples;
-    private readonly BackgroundCheckpoints checkpoints;
+    private readonly RunFiles? files; // the leading process's
     private readonly PpoMemory memory;
+    private readonly string folder;
     private readonly string? checkpoint;
     private readonly int padToken, totalSteps, doneSteps;
     private readonly Stopwatch clock = Stopwatch.StartNew();
@@ -50,9 +51,9 @@ internal sealed class PpoSession : IDisposable
 
     public PpoSession(
         PpoOptions options, IPairJudge judge, GramConfig judgeConfig, IReadOnlyList<IReward> rewardTerms, IReadOnlyList<Prompt> trainPrompts, IReadOnlyList<Prompt> heldOutPrompts,
-        PpoEvents events, IGoldMeasure? gold, Device device, ScalarType dtype, string? configYaml, (CausalLM? Model, string Name) adapterBase, long judgeBytes, long? freeBytes)
+        PpoEvents events, IGoldMeasure? gold, Device device, ScalarType dtype, string? configYaml, (CausalLM? Model, string Name) adapterBase, long judgeBytes, long? freeBytes, IProcessGroup group)
     {
-        (this.options, this.events) = (options, events);
+        (this.options, this.events, this.group, folder) = (options, events, group, Path.GetFullPath(options.OutputDir));
         tokenizer = Tokenizer.Load(options.Start.FolderOf(Tokenizer.FileName));
         var config = ModelConfig.Read(options.ModelNameOrPath);
         var renderer = new PromptRenderer(
@@ -68,7 +69,7 @@ internal sealed class PpoSession : IDisposable
         terms = RewardTerms.Of(options, rewardTerms);
         try
         {
-            models = new RunModels(options, dtype, device, adapterBase.Model, adapterBase.Name);
+            models = new RunModels(options, dtype, device, adapterBase.Model, adapterBase.Name, group);
             totalSteps = options.MaxSteps > 0 ? options.MaxSteps : (int)Math.Ceiling(options.NumTrainEpochs * prompts.Count / options.PromptsPerStep);
             padToken = config.PadTokenId ?? (config.EosTokenIds is [var end, ..] ? end : 0);
             if (config.EosTokenIds.Count == 0) Say("the policy names no end token: every response will be cut at max_new_tokens", isWarning: true);
@@ -78,26 +79,23 @@ internal sealed class PpoSession : IDisposable
             (sampling, shuffling) = (root.Fork(), root.Fork());
             order = new PromptOrder(prompts, root.Fork());
             text = new AnswerText(tokenizer, options.JudgedLines);
-            scoring = new PairScoring(judge, judgeConfig, options.MarkerPenalty);
-            generator = new Models.Generation.Generator(models.Policy, config.EosTokenIds, padToken);
-            evaluation = new EvaluationStage(evalPrompts, scoring, gold, generator, models.Policy, models.Reference, text, options, root.NextUInt64(), padToken);
-            learner = new LearnerStage(models.Policy, models.Optimizer, models.Value, options, totalSteps, shuffling, events.Notices);
+            scoring = new PairScoring(new SharedJudge(judge, group), judgeConfig, options.MarkerPenalty);
+            generator = new SharedGenerator(new Models.Generation.Generator(models.Policy, config.EosTokenIds, padToken), group);
+            evaluation = new EvaluationStage(evalPrompts, scoring, gold, generator, models.Policy, models.Reference, text, options, root.NextUInt64(), padToken, group);
+            learner = new LearnerStage(models.Policy, models.Optimizer, models.Value, options, totalSteps, shuffling, events.Notices, group);
             var (kl, normaliser) = (new KlController(options.KlCoef, options.PpoTarget, options.KlHorizon), new RewardNormaliser());
             rewards = new RewardStage(options, kl, normaliser);
             state = new RunState(options.Seed, order, sampling, shuffling, learner, kl, normaliser);
 
             // A checkpoint is known to load before anything of the folder is given up for it.
-            checkpoint = RunDirectory.ResumeFrom(options.ResumeFromCheckpoint, options.OutputDir);
+            checkpoint = group.FromLeader(group.Leads() ? RunDirectory.ResumeFrom(options.ResumeFromCheckpoint, options.OutputDir) : null);
             if (checkpoint is not null)
             {
                 doneSteps = RunDirectory.GlobalStep(checkpoint);
                 state.Load(RunDirectory.ReadState(checkpoint), checkpoint);
                 models.Check(checkpoint);
             }
-            directory = RunDirectory.Open(options.OutputDir, checkpoint, options.OverwriteOutputDir || (options.Resumes && checkpoint is null), options.Start.Directory, options.Start.Adapter);
-            samples = directory.Guard(() => new SampleFile(directory.Path, directory.KeptStep));
-            checkpoints = new BackgroundCheckpoints(directory, events.Notices);
-            if (configYaml is not null) directory.WriteConfig(configYaml);
+            if (group.Leads()) files = new RunFiles(options, checkpoint, configYaml, events.Notices);
         }
         catch
         {
@@ -108,6 +106,9 @@ internal sealed class PpoSession : IDisposable
 
     public async Task<PpoResult> RunAsync(CancellationToken cancellationToken)
     {
+        // Several processes stop together, between two steps: one that went alone would leave the others waiting for it.
+        var asked = cancellationToken;
+        if (group.Size > 1) cancellationToken = CancellationToken.None;
         // The initial policy answers first: a resumed run makes the same answers again before it takes up its weights.
         var initialAnswers = options.Reference == Reference.Initial ? GreedyAnswers(prompts, cancellationToken) : [];
         evaluation.InitialAnswers = GreedyAnswers(evalPrompts, cancellationToken);
@@ -116,27 +117,26 @@ internal sealed class PpoSession : IDisposable
 
         var loop = new PpoLoop(
             new RolloutStage(models.Policy, generator, options, sampling),
-            new JudgingStage(scoring, text, options.RewardFrom, options.Reference, initialAnswers, new TermScoring(terms.All, tokenizer, withReferences: options.Advantage == Advantage.Remax)),
-            new TokenScoringStage(models.Policy, models.Reference, models.Value?.Model, options, padToken),
+            new JudgingStage(scoring, text, options.RewardFrom, options.Reference, initialAnswers, new TermScoring(terms.All, tokenizer, withReferences: options.Advantage == Advantage.Remax, group)),
+            new TokenScoringStage(models.Policy, models.Reference, models.Value?.Model, options, padToken, group),
             rewards,
             learner,
             Started);
         var (step, before, last) = (doneSteps, state.Save(), (Evaluation?)null);
         try
         {
-            await loop.RunAsync(doneSteps + 1, totalSteps, next => order.Next(next, options.PromptsPerStep), Finish, cancellationToken);
+            await loop.RunAsync(doneSteps + 1, totalSteps, Next, Finish, cancellationToken);
         }
         catch (OperationCanceledException)
         {
             // Nothing was learnt since the last whole step: its state, taken before this step's draws, is where the run goes on.
-            checkpoints.Finish();
-            if (!Directory.Exists(directory.CheckpointOf(step))) Save(step, before);
+            if (group.Any(files?.HasCheckpoint(step) == false)) Save(step, before, beside: false);
             throw;
         }
         catch (RunStoppedException stopped) when (stopped.InnerException is null) // a full disk's says it all
         {
-            checkpoints.Finish();
-            throw new RunStoppedException($"stopped at step {step + 1}: {stopped.Message}; {RunDirectory.LastGoodCheckpoint(directory.Path)}", stopped);
+            files?.Finish();
+            throw new RunStoppedException($"stopped at step {step + 1}: {stopped.Message}; {RunDirectory.LastGoodCheckpoint(folder)}", stopped);
         }
         if (last is null && evalPrompts.Count > 0)
         {
@@ -144,9 +144,15 @@ internal sealed class PpoSession : IDisposable
             last = await evaluation.EvaluateAsync(cancellationToken);
         }
         Started(totalSteps, "save");
-        checkpoints.Finish();
-        directory.SaveFinal(totalSteps, state.Save(), SaveFinalModel);
+        files?.Finish();
+        files?.SaveFinal(totalSteps, state.Save(), SaveFinalModel);
         return Result(last);
+
+        PromptBatch Next(int next)
+        {
+            if (group.Any(asked.IsCancellationRequested)) throw new OperationCanceledException(asked);
+            return order.Next(next, options.PromptsPerStep);
+        }
 
         async Task Finish(Update update)
         {
@@ -159,17 +165,15 @@ internal sealed class PpoSession : IDisposable
             }
             Report(update, loop.Seconds, last, current);
             (step, before) = (current, state.Save());
-            checkpoints.Look();
-            if (IsEvery(options.SaveSteps, current)) SaveBeside(current, before);
+            files?.Look();
+            if (IsEvery(options.SaveSteps, current)) Save(current, before, options.BackgroundSave);
         }
     }
 
     public void Dispose()
     {
-        checkpoints?.Finish(); // the constructor, too, disposes what it has made
-        samples?.Dispose();
-        directory?.Dispose();
-        models?.Dispose();
+        files?.Dispose();
+        models?.Dispose(); // the constructor, too, disposes what it has made
         terms.Dispose();
     }
 
@@ -185,7 +189,7 @@ internal sealed class PpoSession : IDisposable
 
     private void Announce()
     {
-        if (options.Resumes) Say(checkpoint is null ? $"nothing to resume in {directory.Path}: from the beginning" : $"resumed from {checkpoint}, after step {doneSteps}");
+        if (options.Resumes) Say(checkpoint is null ? $"nothing to resume in {folder}: from the beginning" : $"resumed from {checkpoint}, after step {doneSteps}");
         if (learner.FirstStepIsIdle) Say($"warm-up of {learner.WarmupSteps} optimiser steps: the first runs at rate 0, as in transformers");
         if (options.FinetuningType == FinetuningType.Lora) Say(options.Lora.Describe(options.ModelNameOrPath));
         Say($"memory: {memory.Text()}");
@@ -199,8 +203,7 @@ internal sealed class PpoSession : IDisposable
         foreach (var notice in health.Check(step, metrics)) events.Notices.Publish(notice);
         if (!IsEvery(options.LoggingSteps, step) && evaluated is null && step != totalSteps) return;
         var lines = SampleLines(update, step);
-        directory.Log(step, metrics);
-        directory.Guard(() => samples.Write(lines));
+        files?.Log(step, metrics, lines);
         events.Steps.Publish(new StepLogged("ppo", step, totalSteps, metrics) { StepsBefore = doneSteps, Elapsed = TimeSpan.FromSeconds(stepSeconds) });
         events.Samples.Publish(new SamplesLogged(step, lines));
     }
@@ -222,28 +225,27 @@ internal sealed class PpoSession : IDisposable
         ];
     }
 
-    private void Save(int step, JsonObject snapshot)
+    /// <summary>Saves a checkpoint: beside the run, or while it waits, then of one process without a copy.</summary>
+    private void Save(int step, JsonObject snapshot, bool beside)
     {
         Started(step, "save");
-        directory.SaveCheckpoint(step, snapshot, path =>
+        files?.Finish(); // before there is a second copy
+        if (!beside && group.Size == 1)
         {
-            models.SavePolicy(path, tokenizer);
-            models.SaveOptimizers(path);
-        }, options.SaveTotalLimit);
-    }
-
-    /// <summary>Saves while the run goes on, or, where there is no copy, as <see cref="Save"/> does.</summary>
-    private void SaveBeside(int step, JsonObject snapshot)
-    {
-        if (!options.BackgroundSave)
-        {
-            Save(step, snapshot);
+            files!.Save(step, snapshot, path =>
+            {
+                models.SavePolicy(path, tokenizer);
+                models.SaveOptimizers(path);
+            });
             return;
         }
-        Started(step, "save");
-        checkpoints.Finish(); // before there is a second copy
         var copy = models.Snapshot(tokenizer);
-        checkpoints.Begin(step, snapshot, copy, copy.Save, options.SaveTotalLimit);
+        if (files is not null && beside)
+        {
+            files.SaveBeside(step, snapshot, copy);
+            return;
+        }
+        using (copy) files?.Save(step, snapshot, copy.Save);
     }
 
     private void SaveFinalModel(string path)
@@ -259,7 +261,7 @@ internal sealed class PpoSession : IDisposable
         Kl = last?.Kl ?? lastKl,
         Steps = totalSteps,
         Seconds = clock.Elapsed.TotalSeconds,
-        Model = directory.Path,
+        Model = folder,
         Examples = last is null ? [] : [.. evalPrompts.Take(Examples).Select((prompt, i) => new AnswerChange(prompt.Question, evaluation.InitialAnswers[i], last.Answers[i]))],
     };
 

@@ -4,6 +4,7 @@ using Gram.Models.Tokenization;
 using Gram.Models.Transformer;
 using Gram.Training.Adapters;
 using Gram.Training.Optimisation;
+using Gram.Training.Parallel;
 using static TorchSharp.torch;
 
 namespace Gram.Ppo.Runs;
@@ -24,7 +25,8 @@ internal sealed class RunModels : IDisposable
     /// <param name="device">Where.</param>
     /// <param name="shared">The policy's base, where a judge's adapter lies over it too (not owned); null: loaded here.</param>
     /// <param name="baseName">What adapters will say their base is.</param>
-    public RunModels(PpoOptions options, ScalarType dtype, Device device, CausalLM? shared, string baseName)
+    /// <param name="group">The processes that train them together.</param>
+    public RunModels(PpoOptions options, ScalarType dtype, Device device, CausalLM? shared, string baseName, IProcessGroup group)
     {
         maxShardSize = options.MaxShardSize;
         var isAdapter = options.FinetuningType == FinetuningType.Lora;
@@ -49,10 +51,10 @@ internal sealed class RunModels : IDisposable
                 valueMasters = value.IsShared ? null : masters?.Clone();
                 value.SetTrainable(true);
                 var weights = value.Parameters.ToDictionary(parameter => parameter.Key, parameter => valueMasters?.Parameters.GetValueOrDefault(parameter.Key) ?? parameter.Value);
-                Value = (value, new AdamW(value.Parameters, AdamWOptionsOf(options), isAdapter ? null : weights));
+                Value = (value, new AdamW(value.Parameters, AdamWOptionsOf(options), isAdapter ? null : weights, group));
             }
             Policy.SetTrainable(true);
-            Optimizer = new AdamW(Policy.Parameters, AdamWOptionsOf(options), masters?.Parameters);
+            Optimizer = new AdamW(Policy.Parameters, AdamWOptionsOf(options), masters?.Parameters, group);
         }
         catch
         {

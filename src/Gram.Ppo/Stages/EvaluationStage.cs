@@ -4,6 +4,7 @@ using Gram.Models.Scoring;
 using Gram.Models.Transformer;
 using Gram.Ppo.Mathematics;
 using Gram.Ppo.Records;
+using Gram.Training.Parallel;
 using static TorchSharp.torch;
 
 namespace Gram.Ppo.Stages;
@@ -30,9 +31,10 @@ public sealed record Evaluation(Estimate WinRate, Estimate? GoldWinRate, Estimat
 /// <param name="options">Sampling and sizes.</param>
 /// <param name="seed">Of the samples that KL is measured on: the same draws at every evaluation.</param>
 /// <param name="padToken">Fills shorter rows.</param>
+/// <param name="group">The run's processes.</param>
 public sealed class EvaluationStage(
     IReadOnlyList<PolicyPrompt> prompts, PairScoring scoring, IGoldMeasure? gold,
-    Models.Generation.Generator generator, CausalLM policy, CausalLM reference, AnswerText text, PpoOptions options, ulong seed, int padToken)
+    SharedGenerator generator, CausalLM policy, CausalLM reference, AnswerText text, PpoOptions options, ulong seed, int padToken, IProcessGroup group)
 {
     /// <summary>The initial policy's greedy answers: set before the first update.</summary>
     public IReadOnlyList<string> InitialAnswers { get; set; } = [];
@@ -43,7 +45,7 @@ public sealed class EvaluationStage(
     /// <summary>Measures the policy as it is.</summary>
     public async Task<Evaluation> EvaluateAsync(CancellationToken cancellationToken)
     {
-        var groups = generator.Generate([.. prompts.Select(prompt => prompt.Tokens)], options.Sampling, greedy: true, samples: 1, new RandomSource(seed), options.PerDeviceEvalBatchSize, withLogProbs: options.Sampling.Filters, cancellationToken: cancellationToken);
+        var groups = generator.Generate([.. prompts.Select(prompt => prompt.Tokens)], options.Sampling, greedy: true, samples: 1, new RandomSource(seed), options.PerDeviceEvalBatchSize, options.Sampling.Filters, cancellationToken: cancellationToken);
         var answers = prompts.Zip(groups, (prompt, group) => text.Of(prompt, group.Greedy!)).ToArray();
         var (verdicts, _) = await scoring.ScoreAsync([.. prompts.Select((prompt, i) => (prompt.Question, answers[i], InitialAnswers[i]))], cancellationToken);
         var (before, after) = gold is null ? ([], []) : (GoldScores(InitialAnswers), GoldScores(answers));
@@ -61,8 +63,9 @@ public sealed class EvaluationStage(
     {
         using var noGrad = no_grad();
         var sum = 0.0;
-        foreach (var rows in Enumerable.Range(0, prompts.Count).OrderBy(i => prompts[i].Tokens.Length + samples[i].Tokens.Length).Chunk(options.PerDeviceTrainBatchSize))
+        foreach (var (place, rows) in Enumerable.Range(0, prompts.Count).OrderBy(i => prompts[i].Tokens.Length + samples[i].Tokens.Length).Chunk(options.PerDeviceTrainBatchSize).Index())
         {
+            if (!group.IsMine(place)) continue;
             using var scope = NewDisposeScope();
             using var batch = new SequenceBatch([.. rows.Select(i => prompts[i].Tokens)], [.. rows.Select(i => samples[i].Tokens)], padToken, [.. rows.Select(i => samples[i].Kept)], policy.Device);
             var (ours, theirs) = (LogProbs(policy), LogProbs(reference));
@@ -70,6 +73,6 @@ public sealed class EvaluationStage(
 
             Tensor LogProbs(CausalLM model) => TokenScorer.LogProbs(model, model.Hidden(batch.Tokens), batch, options.Temperature);
         }
-        return sum / prompts.Count;
+        return group.Total(sum)[0] / prompts.Count;
     }
 }

@@ -5,6 +5,7 @@ using Gram.Pipes.Events;
 using Gram.Ppo.Mathematics;
 using Gram.Ppo.Records;
 using Gram.Training.Optimisation;
+using Gram.Training.Parallel;
 using Gram.Training.Runs;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -19,9 +20,10 @@ namespace Gram.Ppo.Stages;
 /// <param name="totalSteps">PPO steps of the run.</param>
 /// <param name="random">Shuffles the micro-batches' order.</param>
 /// <param name="notices">Told of skipped steps.</param>
+/// <param name="group">The run's processes: each has micro-batches of its own of every mini-batch.</param>
 public sealed class LearnerStage(
     CausalLM policy, AdamW policyOptimizer, (ValueModel Model, AdamW Optimizer)? value,
-    PpoOptions options, int totalSteps, RandomSource random, IPublisher<Notice> notices)
+    PpoOptions options, int totalSteps, RandomSource random, IPublisher<Notice> notices, IProcessGroup group)
 {
     private readonly int totalOptimizerSteps = totalSteps * options.PpoEpochs * options.PpoBufferSize;
 
@@ -48,7 +50,7 @@ public sealed class LearnerStage(
             var tokens = miniBatch.Sum(micro => TrainedTokens(experience, micro));
             if (tokens == 0) continue; // truncation: mask left nothing to learn from
             var mini = new UpdateStatistics();
-            var loss = miniBatch.Sum(micro => Backward(experience, micro, tokens, mini));
+            var loss = Backward(experience, miniBatch, tokens, mini);
             sequenceTokens += miniBatch.Sum(micro => SequenceTokens(experience, micro));
             if (options.TargetKl < mini.ApproxKl)
             {
@@ -84,8 +86,18 @@ public sealed class LearnerStage(
         {
             var order = micros.ToArray();
             random.Shuffle(order);
-            return order.Chunk(options.GradientAccumulationSteps);
+            return order.Chunk(options.GradientAccumulationSteps * group.Size);
         });
+
+    /// <summary>Forward and backward of this process's micro-batches of a mini-batch; gradients, statistics and the loss, which it returns, are then those of all.</summary>
+    private double Backward(Experience experience, MicroBatch[] miniBatch, long tokens, UpdateStatistics statistics)
+    {
+        var loss = miniBatch.Where((_, place) => group.IsMine(place)).Sum(micro => Backward(experience, micro, tokens, statistics));
+        policyOptimizer.SumOverProcesses();
+        value?.Optimizer.SumOverProcesses();
+        statistics.SumOver(group);
+        return group.Total(loss)[0];
+    }
 
     /// <summary>Forward and backward of one micro-batch, its losses divided by the mini-batch's tokens. Returns its share of the loss.</summary>
     private double Backward(Experience experience, MicroBatch micro, long tokens, UpdateStatistics statistics)

@@ -10,7 +10,7 @@ namespace Gram.Ppo.Stages;
 /// <param name="generator">Over the policy.</param>
 /// <param name="options">Sampling, number of samples, reference.</param>
 /// <param name="random">The run's sampling generator.</param>
-public sealed class RolloutStage(CausalLM policy, Generator generator, PpoOptions options, RandomSource random)
+public sealed class RolloutStage(CausalLM policy, SharedGenerator generator, PpoOptions options, RandomSource random)
 {
     /// <summary>Samples responses to a step's prompts; rows come back in order of length.</summary>
     public Rollout Generate(PromptBatch batch, CancellationToken cancellationToken)

@@ -3,6 +3,7 @@ using Gram.Models.Generation;
 using Gram.Models.Tokenization;
 using Gram.Ppo.Records;
 using Gram.Ppo.Rewards;
+using Gram.Training.Parallel;
 
 namespace Gram.Ppo.Stages;
 
@@ -10,7 +11,8 @@ namespace Gram.Ppo.Stages;
 /// <param name="terms">The terms.</param>
 /// <param name="tokenizer">The policy's.</param>
 /// <param name="withReferences">Whether the reference responses are asked about too: ReMax's baseline is their reward.</param>
-public sealed class TermScoring(IReadOnlyList<IReward> terms, Tokenizer tokenizer, bool withReferences)
+/// <param name="group">The run's processes, whose first one asks.</param>
+public sealed class TermScoring(IReadOnlyList<IReward> terms, Tokenizer tokenizer, bool withReferences, IProcessGroup group)
 {
     /// <summary>Each term's rewards of all rows.</summary>
     /// <exception cref="GramException">A term did not give one finite reward a response.</exception>
@@ -27,7 +29,7 @@ public sealed class TermScoring(IReadOnlyList<IReward> terms, Tokenizer tokenize
         var scored = new List<TermRewards>();
         foreach (var term in terms)
         {
-            var rewards = await term.RewardAsync(asked, cancellationToken);
+            var rewards = group.FromLeader(group.Leads() ? await term.RewardAsync(asked, cancellationToken) : []);
             if (rewards.Count != asked.Count) throw new GramException($"the reward term {term.Name} gave {rewards.Count} rewards for {asked.Count} responses: it must give one for each");
             if (Enumerable.Range(0, rewards.Count).FirstOrDefault(i => !double.IsFinite(rewards[i]), -1) is >= 0 and var bad) throw new GramException($"the reward term {term.Name} gave {rewards[bad]} for response {bad + 1} of {asked.Count}: a reward must be finite");
             scored.Add(new(term.Name, [.. rewards.Take(rows.Length)], withReferences ? [.. rows.Select(pair => rewards[placeOfQuery[pair.Row.Query]])] : []));

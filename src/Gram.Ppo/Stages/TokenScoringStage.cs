@@ -1,6 +1,7 @@
 using Gram.Models.Scoring;
 using Gram.Models.Transformer;
 using Gram.Ppo.Records;
+using Gram.Training.Parallel;
 using TorchSharp;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
@@ -16,7 +17,8 @@ namespace Gram.Ppo.Stages;
 /// <param name="value">The value model, if the estimator has one.</param>
 /// <param name="options">Temperature and micro-batch size.</param>
 /// <param name="padToken">Fills shorter rows.</param>
-public sealed class TokenScoringStage(CausalLM policy, CausalLM reference, ValueModel? value, PpoOptions options, int padToken)
+/// <param name="group">The run's processes: each scores micro-batches of its own.</param>
+public sealed class TokenScoringStage(CausalLM policy, CausalLM reference, ValueModel? value, PpoOptions options, int padToken, IProcessGroup group)
 {
     /// <summary>Scores a judged rollout.</summary>
     public ScoredRollout Score(Judgement judgement)
@@ -27,25 +29,38 @@ public sealed class TokenScoringStage(CausalLM policy, CausalLM reference, Value
         var micros = MicroBatches(rows);
         var width = rows.Max(row => row.Response.Tokens.Length);
         List<Tensor> old = [], references = [], values = [];
-        foreach (var micro in micros)
+        foreach (var (place, micro) in micros.Index())
         {
+            if (!group.IsMine(place))
+            {
+                foreach (var scores in value is null ? [old, references] : new[] { old, references, values }) scores.Add(zeros(micro.Batch.Rows, width, device: policy.Device));
+                continue;
+            }
             using var inner = NewDisposeScope();
             var hidden = policy.Hidden(micro.Batch.Tokens);
             old.Add(Widen(TokenScorer.LogProbs(policy, hidden, micro.Batch, options.Temperature), width));
             references.Add(Widen(TokenScorer.LogProbs(reference, reference.Hidden(micro.Batch.Tokens), micro.Batch, options.Temperature), width));
             if (value is not null) values.Add(Widen(value.Score(micro.Batch, hidden), width));
         }
-        var oldLogProbs = cat(old); // [rows, responseTokens]
+        var oldLogProbs = All(old); // [rows, responseTokens]
         return new ScoredRollout
         {
             Judgement = judgement,
             MicroBatches = micros,
             Mask = cat([.. micros.Select(micro => F.pad(micro.Batch.Mask, [0, width - micro.Batch.ResponseLength]))]).DetachFromDisposeScope(),
             OldLogProbs = oldLogProbs.DetachFromDisposeScope(),
-            RefLogProbs = cat(references).DetachFromDisposeScope(),
-            Values = value is null ? null : cat(values).DetachFromDisposeScope(),
+            RefLogProbs = All(references).DetachFromDisposeScope(),
+            Values = value is null ? null : All(values).DetachFromDisposeScope(),
             LogProbGap = Gap(rows, oldLogProbs, width),
         };
+    }
+
+    /// <summary>The scores of all micro-batches: a process has zeros where another one computes.</summary>
+    private Tensor All(List<Tensor> scores)
+    {
+        var all = cat(scores);
+        group.Sum(all);
+        return all;
     }
 
     private MicroBatch[] MicroBatches(IReadOnlyList<RolloutRow> rows) =>

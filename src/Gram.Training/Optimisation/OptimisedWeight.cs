@@ -1,4 +1,3 @@
-using Gram.Models.Kernels;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -8,7 +7,7 @@ namespace Gram.Training.Optimisation;
 internal sealed class OptimisedWeight : IDisposable
 {
     private readonly Tensor parameter;
-    private readonly bool ownsMaster;
+    private readonly bool ownsMaster, eightBit;
     private Tensor? sum;
 
     /// <summary>Moments of 0.</summary>
@@ -16,20 +15,15 @@ internal sealed class OptimisedWeight : IDisposable
     /// <param name="parameter">The leaf that requires gradients.</param>
     /// <param name="master">Its float32 weight where it is a rounded copy of one; null: its own values.</param>
     /// <param name="eightBit">Whether its moments are 8 bits a number.</param>
-    public OptimisedWeight(string name, Tensor parameter, Tensor? master, bool eightBit)
+    /// <param name="owner">The process that holds its moments and steps it.</param>
+    /// <param name="isMine">Whether that is this one.</param>
+    public OptimisedWeight(string name, Tensor parameter, Tensor? master, bool eightBit, int owner, bool isMine)
     {
-        Name = name;
-        this.parameter = parameter;
+        (Name, Owner) = (name, owner);
+        (this.parameter, this.eightBit) = (parameter, eightBit);
         ownsMaster = !IsMaster && master is null;
         Master = IsMaster ? parameter : master ?? parameter.detach().to(ScalarType.Float32).DetachFromDisposeScope();
-        if (eightBit)
-        {
-            EightBit = (EightBitMoment.Zeros(Master.numel(), DynamicMap.WithSign, parameter.device), EightBitMoment.Zeros(Master.numel(), DynamicMap.Positive, parameter.device));
-        }
-        else
-        {
-            Float32 = (zeros_like(Master, requires_grad: false).DetachFromDisposeScope(), zeros_like(Master, requires_grad: false).DetachFromDisposeScope());
-        }
+        Moments = isMine ? NewMoments() : null;
         StepCount = zeros([], dtype: ScalarType.Float32, device: parameter.device).DetachFromDisposeScope();
         // transformers' Trainer.get_decay_parameter_names
         Decays = !name.Contains("bias", StringComparison.Ordinal) && !name.Contains("norm", StringComparison.Ordinal);
@@ -39,11 +33,11 @@ internal sealed class OptimisedWeight : IDisposable
 
     public Tensor Master { get; }
 
-    /// <summary>First and second moment in float32; null where they are in 8 bits.</summary>
-    public (Tensor Mean, Tensor Square)? Float32 { get; }
+    /// <summary>The rank of the process that holds its moments and steps it.</summary>
+    public int Owner { get; }
 
-    /// <summary>First and second moment in 8 bits; null where they are float32.</summary>
-    public (EightBitMoment Mean, EightBitMoment Square)? EightBit { get; }
+    /// <summary>Its moments; null where another process holds them.</summary>
+    public WeightMoments? Moments { get; }
 
     public Tensor StepCount { get; }
 
@@ -55,27 +49,8 @@ internal sealed class OptimisedWeight : IDisposable
     /// <summary>The float32 gradient sum, or null where no gradient came.</summary>
     public Tensor? Sum => IsMaster ? parameter.grad : sum;
 
-    /// <summary>What checkpoints store.</summary>
-    public IEnumerable<KeyValuePair<string, Tensor>> State
-    {
-        get
-        {
-            yield return new($"master.{Name}", Master);
-            if (Float32 is { } float32)
-            {
-                yield return new($"exp_avg.{Name}", float32.Mean);
-                yield return new($"exp_avg_sq.{Name}", float32.Square);
-            }
-            if (EightBit is { } eightBit)
-            {
-                yield return new($"exp_avg_codes.{Name}", eightBit.Mean.Codes);
-                yield return new($"exp_avg_scales.{Name}", eightBit.Mean.Scales);
-                yield return new($"exp_avg_sq_codes.{Name}", eightBit.Square.Codes);
-                yield return new($"exp_avg_sq_scales.{Name}", eightBit.Square.Scales);
-            }
-            yield return new($"step.{Name}", StepCount);
-        }
-    }
+    /// <summary>What checkpoints store, moments apart.</summary>
+    public IEnumerable<KeyValuePair<string, Tensor>> State => [new($"master.{Name}", Master), new($"step.{Name}", StepCount)];
 
     private bool IsMaster => parameter.dtype == ScalarType.Float32;
 
@@ -86,6 +61,19 @@ internal sealed class OptimisedWeight : IDisposable
         if (sum is null) sum = grad.to(ScalarType.Float32).DetachFromDisposeScope();
         else sum.add_(grad);
         parameter.grad = null;
+    }
+
+    /// <summary>Zeros, of the shape of its moments.</summary>
+    public WeightMoments NewMoments() => WeightMoments.Zeros(Master, eightBit);
+
+    /// <summary>The gradient sum, zeros where no gradient came.</summary>
+    public Tensor SumOrZeros()
+    {
+        if (Sum is { } there) return there;
+        var none = zeros_like(Master, requires_grad: false).DetachFromDisposeScope();
+        if (IsMaster) parameter.grad = none;
+        else sum = none;
+        return none;
     }
 
     public void Clear()
@@ -104,10 +92,7 @@ internal sealed class OptimisedWeight : IDisposable
     {
         sum?.Dispose();
         if (ownsMaster) Master.Dispose();
-        Float32?.Mean.Dispose();
-        Float32?.Square.Dispose();
-        EightBit?.Mean.Dispose();
-        EightBit?.Square.Dispose();
+        Moments?.Dispose();
         StepCount.Dispose();
     }
 }

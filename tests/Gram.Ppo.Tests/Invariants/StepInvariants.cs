@@ -2,6 +2,7 @@ using Gram.Ppo.Mathematics;
 using Gram.Ppo.Records;
 using Gram.Ppo.Stages;
 using Gram.Ppo.Tests.Support;
+using Gram.Training.Parallel;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -94,7 +95,7 @@ public sealed class StepInvariants : IDisposable
         using var world = random.NewWorld();
         using var reference = world.Policy.Clone();
 
-        using var scored = new TokenScoringStage(world.Policy, reference, null, random.Options, TinyPolicy.End).Score(random.Judgement);
+        using var scored = new TokenScoringStage(world.Policy, reference, null, random.Options, TinyPolicy.End, SoleProcess.Instance).Score(random.Judgement);
 
         scored.OldLogProbs.ShouldBeNear(scored.RefLogProbs, 0);
     }

@@ -7,6 +7,7 @@ using Gram.Ppo.Stages;
 using Gram.Ppo.Tests.Support;
 using Gram.Reward.Data;
 using Gram.Reward.Judging;
+using Gram.Training.Parallel;
 
 namespace Gram.Ppo.Tests.Stages;
 
@@ -27,7 +28,7 @@ public sealed class TermScoringTests : IDisposable
     {
         var term = new OwnReward("own", response => response.Tokens);
 
-        var scored = await new TermScoring([term], tokenizer, withReferences: false).ScoreAsync(Rollout(new(A, Sample, Greedy, 0), new(B, Cut, Greedy, 1)), Verdicts("d", "eee"), default);
+        var scored = await new TermScoring([term], tokenizer, withReferences: false, SoleProcess.Instance).ScoreAsync(Rollout(new(A, Sample, Greedy, 0), new(B, Cut, Greedy, 1)), Verdicts("d", "eee"), default);
 
         scored.Single().Rewards.Should().Equal(2, 3);
         scored.Single().OfReferences.Should().BeEmpty();
@@ -42,7 +43,7 @@ public sealed class TermScoringTests : IDisposable
     {
         var term = new OwnReward("own", response => response.Tokens);
 
-        var scored = await new TermScoring([term], tokenizer, withReferences: true).ScoreAsync(
+        var scored = await new TermScoring([term], tokenizer, withReferences: true, SoleProcess.Instance).ScoreAsync(
             Rollout(new(A, Sample, Greedy, 0), new(A, Cut, Greedy, 0), new(B, Sample, null, 1)), Verdicts("d", "eee", "d"), default);
 
         scored.Single().Rewards.Should().Equal(2, 3, 2);
@@ -60,7 +61,7 @@ public sealed class TermScoringTests : IDisposable
 
     private async Task ShouldFail(IReward term, string message)
     {
-        var score = async () => await new TermScoring([term], tokenizer, withReferences: false).ScoreAsync(Rollout(new(A, Sample, null, 0), new(B, Cut, null, 1)), Verdicts("d", "eee"), default);
+        var score = async () => await new TermScoring([term], tokenizer, withReferences: false, SoleProcess.Instance).ScoreAsync(Rollout(new(A, Sample, null, 0), new(B, Cut, null, 1)), Verdicts("d", "eee"), default);
 
         await score.Should().ThrowAsync<GramException>().WithMessage(message);
     }

@@ -1,5 +1,6 @@
 using Gram.Ppo.Mathematics;
 using Gram.Ppo.Tests.Support;
+using Gram.Training.Parallel;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -59,7 +60,7 @@ public sealed class TokenScoringStageTests : IDisposable
     public void Score_PolicyAgainstItself_HasKlExactlyZero()
     {
         using var copy = world.Policy.Clone();
-        var stage = new Ppo.Stages.TokenScoringStage(world.Policy, copy, null, StageWorld.Options with { Temperature = 0.7 }, TinyPolicy.End);
+        var stage = new Ppo.Stages.TokenScoringStage(world.Policy, copy, null, StageWorld.Options with { Temperature = 0.7 }, TinyPolicy.End, SoleProcess.Instance);
 
         using var scored = stage.Score(StageWorld.Judge(StageWorld.Rows, 0.5, 0.5, 0.5, 0.5));
 

@@ -8,6 +8,7 @@ using Gram.Ppo.Stages;
 using Gram.Reward.Data;
 using Gram.Reward.Judging;
 using Gram.Training.Optimisation;
+using Gram.Training.Parallel;
 using Gram.Training.Runs;
 
 namespace Gram.Ppo.Tests.Support;
@@ -53,7 +54,7 @@ internal sealed class StageWorld : IDisposable
     ];
 
     public ScoredRollout Score(Judgement judgement, PpoOptions options, int padToken = TinyPolicy.End) =>
-        new TokenScoringStage(Policy, Reference, options.Advantage == Advantage.Gae ? Value : null, options, padToken).Score(judgement);
+        new TokenScoringStage(Policy, Reference, options.Advantage == Advantage.Gae ? Value : null, options, padToken, SoleProcess.Instance).Score(judgement);
 
     public static Experience Credit(ScoredRollout scored, PpoOptions options) =>
         new RewardStage(options, new KlController(options.KlCoef, options.PpoTarget, options.KlHorizon), new RewardNormaliser()).Credit(scored);
@@ -80,7 +81,7 @@ internal sealed class StageWorld : IDisposable
             (policyOptimizer, valueOptimizer) = (new AdamW(world.Policy.Parameters, adam), new AdamW(world.Value.Parameters, adam));
             var notices = new EventBroker<Notice>();
             notices.Subscribe(world.Notices.Add);
-            Stage = new LearnerStage(world.Policy, policyOptimizer, options.Advantage == Advantage.Gae ? (world.Value, valueOptimizer) : null, options, totalSteps, new RandomSource(1), notices);
+            Stage = new LearnerStage(world.Policy, policyOptimizer, options.Advantage == Advantage.Gae ? (world.Value, valueOptimizer) : null, options, totalSteps, new RandomSource(1), notices, SoleProcess.Instance);
         }
 
         public LearnerStage Stage { get; }

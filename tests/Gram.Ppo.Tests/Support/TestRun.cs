@@ -57,13 +57,17 @@ internal sealed class TestRun : IDisposable
         Seed = 7,
     };
 
-    public PpoRun Run(PpoOptions options, bool evaluates = true, IReadOnlyList<Prompt>? prompts = null, long? freeBytes = null, IPairJudge? judge = null, CausalLM? over = null, IReadOnlyList<IReward>? rewards = null) => new(options, judge ?? Judge, prompts ?? Prompts, evaluates ? EvalPrompts : [], new PpoEvents(
+    /// <summary>Where what a run publishes is kept.</summary>
+    public PpoEvents Events => new(
         Collect<StepLogged>(step =>
         {
             Steps.Add(step);
             OnStep?.Invoke(step);
         }),
-        Collect<Notice>(Notices.Add), Collect<SamplesLogged>(Samples.Add), Collect<StageStarted>(Stages.Add)), Judge) { DType = DType, FreeBytes = freeBytes, Base = over, Rewards = rewards ?? [] };
+        Collect<Notice>(Notices.Add), Collect<SamplesLogged>(Samples.Add), Collect<StageStarted>(Stages.Add));
+
+    public PpoRun Run(PpoOptions options, bool evaluates = true, IReadOnlyList<Prompt>? prompts = null, long? freeBytes = null, IPairJudge? judge = null, CausalLM? over = null, IReadOnlyList<IReward>? rewards = null) =>
+        new(options, judge ?? Judge, prompts ?? Prompts, evaluates ? EvalPrompts : [], Events, Judge) { DType = DType, FreeBytes = freeBytes, Base = over, Rewards = rewards ?? [] };
 
     public void Dispose() => directory.Dispose();
 

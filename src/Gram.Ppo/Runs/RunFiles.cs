@@ -1,0 +1,69 @@
+using System.Text.Json.Nodes;
+using Gram.Pipes.Events;
+using Gram.Ppo.Events;
+using Gram.Training.Runs;
+
+namespace Gram.Ppo.Runs;
+
+/// <summary>What a run writes into its folder while it lasts: configuration, metrics, samples, checkpoints, the final model.</summary>
+internal sealed class RunFiles : IDisposable
+{
+    private readonly RunDirectory directory;
+    private readonly SampleFile samples;
+    private readonly BackgroundCheckpoints checkpoints;
+    private readonly int? saveTotalLimit;
+
+    /// <summary>Opens the folder.</summary>
+    /// <param name="options">The run.</param>
+    /// <param name="checkpoint">What it goes on from, if anything.</param>
+    /// <param name="configYaml">Its complete configuration, if known.</param>
+    /// <param name="notices">Told of checkpoints that could not be written.</param>
+    public RunFiles(PpoOptions options, string? checkpoint, string? configYaml, IPublisher<Notice> notices)
+    {
+        saveTotalLimit = options.SaveTotalLimit;
+        directory = RunDirectory.Open(options.OutputDir, checkpoint, options.OverwriteOutputDir || (options.Resumes && checkpoint is null), options.Start.Directory, options.Start.Adapter);
+        try
+        {
+            samples = directory.Guard(() => new SampleFile(directory.Path, directory.KeptStep));
+            checkpoints = new BackgroundCheckpoints(directory, notices);
+            if (configYaml is not null) directory.WriteConfig(configYaml);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Whether there is a checkpoint of a step.</summary>
+    public bool HasCheckpoint(int step) => Directory.Exists(directory.CheckpointOf(step));
+
+    /// <summary>A logged step.</summary>
+    public void Log(int step, IReadOnlyDictionary<string, double> metrics, SampleLine[] lines)
+    {
+        directory.Log(step, metrics);
+        directory.Guard(() => samples.Write(lines));
+    }
+
+    /// <summary>Says what became of a checkpoint that is no longer being written; for every step.</summary>
+    public void Look() => checkpoints.Look();
+
+    /// <summary>Waits for the checkpoint that is being written.</summary>
+    public void Finish() => checkpoints.Finish();
+
+    /// <summary>Writes a checkpoint.</summary>
+    public void Save(int step, JsonObject state, Action<string> fill) => directory.SaveCheckpoint(step, state, fill, saveTotalLimit);
+
+    /// <summary>Writes a checkpoint while the run goes on, from a copy, which it takes over.</summary>
+    public void SaveBeside(int step, JsonObject state, ModelSnapshot copy) => checkpoints.Begin(step, state, copy, copy.Save, saveTotalLimit);
+
+    /// <summary>Writes the final model.</summary>
+    public void SaveFinal(int step, JsonObject state, Action<string> fill) => directory.SaveFinal(step, state, fill);
+
+    public void Dispose()
+    {
+        checkpoints?.Finish(); // the constructor, too, disposes what it has made
+        samples?.Dispose();
+        directory.Dispose();
+    }
+}

@@ -1,0 +1,141 @@
+using System.Text.Json.Nodes;
+using Gram.Models;
+using Gram.Models.Checkpoints;
+using Gram.Ppo.Tests.Support;
+using Gram.Training.Adapters;
+using Gram.Training.Parallel;
+using Gram.Training.Runs;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Gram.Ppo.Tests;
+
+/// <summary>A run that processes share is the run of one process with the same mini-batches, up to the order of sums.</summary>
+public sealed class SeveralProcessesTests
+{
+    [Theory]
+    [InlineData(Advantage.Gae, 2)]
+    [InlineData(Advantage.Remax, 2)]
+    [InlineData(Advantage.Rloo, 2)]
+    [InlineData(Advantage.Grpo, 4)]
+    public async Task Run_InSeveralProcesses_IsTheRunOfOne(Advantage advantage, int processes)
+    {
+        using var test = new TestRun();
+        var options = Options(test, "alone") with { Advantage = advantage, NumSamples = advantage is Advantage.Rloo or Advantage.Grpo ? 2 : 1, EvalSteps = 2 };
+
+        await test.Run(options with { GradientAccumulationSteps = 4 }).RunAsync();
+        await RunAsync(test, options with { OutputDir = test.Output("shared"), GradientAccumulationSteps = 4 / processes }, processes);
+
+        ShouldBeNear(test, "shared", "alone");
+    }
+
+    [Fact]
+    public async Task Run_OfAdaptersInEightBitMoments_IsTheRunOfOne()
+    {
+        using var test = new TestRun();
+        var options = Options(test, "alone") with { FinetuningType = FinetuningType.Lora, Optim = "adamw_8bit", LearningRate = 1e-2 };
+
+        await test.Run(options with { GradientAccumulationSteps = 4 }).RunAsync();
+        await RunAsync(test, options with { OutputDir = test.Output("shared") }, 2);
+
+        ShouldBeNear(test, "shared", "alone", "adapter_model.safetensors");
+    }
+
+    [Fact]
+    public async Task Run_WithFewerMicroBatchesThanProcesses_GivesSomeNothingToDo()
+    {
+        using var test = new TestRun();
+        var options = Options(test, "alone") with { GradientAccumulationSteps = 3, PpoBufferSize = 1, NumSamples = 3, Advantage = Advantage.Rloo, PerDeviceTrainBatchSize = 1 };
+
+        await test.Run(options with { GradientAccumulationSteps = 9 }).RunAsync(); // 9 rows: 3 prompts
+        await RunAsync(test, options with { OutputDir = test.Output("shared"), GradientAccumulationSteps = 3 }, 3);
+
+        ShouldBeNear(test, "shared", "alone");
+    }
+
+    [Theory]
+    [InlineData(2, 1)]
+    [InlineData(1, 2)]
+    public async Task Resume_WithAnotherNumberOfProcesses_GoesOnWithTheSameRun(int before, int after)
+    {
+        using var test = new TestRun();
+        var options = Options(test, "straight") with { MaxSteps = 4 };
+        await test.Run(options with { GradientAccumulationSteps = 4 }).RunAsync();
+        await RunAsync(test, options with { OutputDir = test.Output("first"), GradientAccumulationSteps = 4 / before, SaveSteps = 2 }, before);
+
+        await RunAsync(test, options with { OutputDir = test.Output("first"), GradientAccumulationSteps = 4 / after, ResumeFromCheckpoint = Path.Combine(test.Output("first"), "checkpoint-2") }, after);
+
+        ShouldBeNear(test, "first", "straight");
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Resume_InSeveralProcesses_GivesTheSameBits(bool background)
+    {
+        using var test = new TestRun();
+        var options = Options(test, "straight") with { MaxSteps = 4, SaveSteps = 2, BackgroundSave = background };
+        await RunAsync(test, options, 2);
+
+        await RunAsync(test, options with { OutputDir = test.Output("resumed"), SaveSteps = 0, ResumeFromCheckpoint = Path.Combine(test.Output("straight"), "checkpoint-2") }, 2);
+
+        Bytes("resumed").Should().Equal(Bytes("straight"));
+
+        byte[] Bytes(string run) => File.ReadAllBytes(Path.Combine(test.Output(run), "model.safetensors"));
+    }
+
+    [Fact]
+    public async Task Cancel_InOneProcess_StopsAllAfterTheirStepWithACheckpoint()
+    {
+        using var test = new TestRun();
+        using var cancel = new CancellationTokenSource();
+        test.OnStep = step =>
+        {
+            if (step.Step == 2) cancel.Cancel();
+        };
+
+        var run = () => ThreadGroup.RunAsync(2, group => Run(test, Options(test, "run") with { MaxSteps = 5 }, group).RunAsync(group.Leads() ? cancel.Token : CancellationToken.None));
+
+        await run.Should().ThrowAsync<OperationCanceledException>();
+        RunDirectory.GlobalStep(Path.Combine(test.Output("run"), "checkpoint-2")).Should().Be(2);
+    }
+
+    [Fact]
+    public async Task Terms_OfTheReward_AreAskedOnce()
+    {
+        using var test = new TestRun();
+        var term = new OwnReward("length", response => response.Response.Length);
+
+        await ThreadGroup.RunAsync(2, group => new PpoRun(Options(test, "run") with { MaxSteps = 1, Advantage = Advantage.Rloo, NumSamples = 2 }, new LetterJudge(), TestRun.Prompts, [], test.Events) { Group = group, FreeBytes = null, Rewards = [term] }.RunAsync());
+
+        term.Asked.Should().ContainSingle().Which.Should().HaveCount(16, "a rollout has 16 responses");
+    }
+
+    private static PpoOptions Options(TestRun test, string output) => test.Options(output) with { GradientAccumulationSteps = 2, PpoEpochs = 2, PpoTarget = 0.5, KlHorizon = 100 };
+
+    private static PpoRun Run(TestRun test, PpoOptions options, IProcessGroup group) =>
+        new(options, new LetterJudge(), TestRun.Prompts, TestRun.EvalPrompts, test.Events, new LetterJudge()) { Group = group, FreeBytes = null };
+
+    private static Task<PpoResult[]> RunAsync(TestRun test, PpoOptions options, int processes) => ThreadGroup.RunAsync(processes, group => Run(test, options, group).RunAsync());
+
+    private static void ShouldBeNear(TestRun test, string shared, string alone, string weights = "model.safetensors")
+    {
+        var (ours, theirs) = (Metrics(test.Output(shared)), Metrics(test.Output(alone)));
+        ours.Should().HaveSameCount(theirs);
+        foreach (var (step, other) in ours.Zip(theirs))
+        {
+            step.Keys.Should().BeEquivalentTo(other.Keys);
+            foreach (var (name, value) in step) value.Should().BeApproximately(other[name], 1e-3 * Math.Max(0.1, Math.Abs(other[name])), name);
+        }
+        using var scope = NewDisposeScope();
+        using var our = TensorStore.OpenFile(Path.Combine(test.Output(shared), weights));
+        using var their = TensorStore.OpenFile(Path.Combine(test.Output(alone), weights));
+        foreach (var name in their.Names) (our.Load(name) - their.Load(name)).abs().max().ToDouble().Should().BeLessThan(2e-4, name);
+    }
+
+    private static Dictionary<string, double>[] Metrics(string directory) =>
+    [
+        .. File.ReadAllLines(Path.Combine(directory, "trainer_log.jsonl")).Select(line => JsonNode.Parse(line)!.AsObject()
+            .Where(metric => !StepMetrics.IsOfTheMachine(metric.Key) && metric.Value!.GetValueKind() == System.Text.Json.JsonValueKind.Number).ToDictionary(metric => metric.Key, metric => metric.Value!.GetValue<double>()))
+    ];
+}
