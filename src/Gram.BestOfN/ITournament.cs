@@ -18,10 +18,12 @@ public sealed record TournamentResult(
 /// <summary>Ranks answers to a question by pairwise judgements.</summary>
 public interface ITournament
 {
-    /// <summary>Its name: linear, knockout, round_robin, adaptive</summary>
+    /// <summary>Its name: linear, knockout, round_robin or adaptive.</summary>
     string Name { get; }
+
     /// <summary>The most comparisons that a number of answers can take.</summary>
-    int MostComparisons(int answers);
+    long MostComparisons(int answers);
+
     /// <summary>Ranks the answers of many questions at once, so that each round of all of them is judged as one batch.</summary>
     Task<IReadOnlyList<TournamentResult>> RankAsync(IPairJudge judge, IReadOnlyList<(string Question, IReadOnlyList<string> Answers)> items, CancellationToken cancellationToken = default);
 }

@@ -21,7 +21,7 @@ public abstract class Tournament : ITournament
     public abstract string Name { get; }
 
     /// <inheritdoc/>
-    public abstract int MostComparisons(int answers);
+    public abstract long MostComparisons(int answers);
 
     /// <summary>A contest between the answers to one question.</summary>
     private protected abstract Contest Open(string question, IReadOnlyList<string> answers, int row);
@@ -32,6 +32,7 @@ public abstract class Tournament : ITournament
     {
         ArgumentNullException.ThrowIfNull(judge);
         ArgumentNullException.ThrowIfNull(items);
+        using var activity = BestOfNTelemetry.Start(Name, items.Count);
         var contests = items.Select((item, i) => Open(item.Question, item.Answers, row: i + 1)).ToList();
         for (var round = 1; ; round++)
         {
@@ -41,7 +42,9 @@ public abstract class Tournament : ITournament
             var scores = await judge.ScoreAsync([.. matches.Select(match => match.Pair)], cancellationToken);
             foreach (var (match, score) in matches.Zip(scores)) match.Contest.Settle(match, score, round);
         }
-        return [.. contests.Select(contest => contest.Result())];
+        TournamentResult[] results = [.. contests.Select(contest => contest.Result())];
+        BestOfNTelemetry.Count(Name, results);
+        return results;
     }
 
     private static ITournament[] All(double confidence) => [new LinearTournament(), new KnockoutTournament(), new RoundRobinTournament(), new AdaptiveTournament(confidence)];
@@ -54,7 +57,7 @@ public sealed class LinearTournament : Tournament
     public override string Name => "linear";
 
     /// <inheritdoc/>
-    public override int MostComparisons(int answers) => answers - 1;
+    public override long MostComparisons(int answers) => answers - 1;
 
     private protected override Contest Open(string question, IReadOnlyList<string> answers, int row) => new EliminationContest(question, answers, row, _ => 1);
 }
@@ -66,7 +69,7 @@ public sealed class KnockoutTournament : Tournament
     public override string Name => "knockout";
 
     /// <inheritdoc/>
-    public override int MostComparisons(int answers) => answers - 1;
+    public override long MostComparisons(int answers) => answers - 1;
 
     private protected override Contest Open(string question, IReadOnlyList<string> answers, int row) => new EliminationContest(question, answers, row, remaining => remaining / 2);
 }
@@ -78,7 +81,7 @@ public sealed class RoundRobinTournament : Tournament
     public override string Name => "round_robin";
 
     /// <inheritdoc/>
-    public override int MostComparisons(int answers) => answers * (answers - 1) / 2;
+    public override long MostComparisons(int answers) => (long)answers * (answers - 1) / 2;
 
     private protected override Contest Open(string question, IReadOnlyList<string> answers, int row) => new RoundRobinContest(question, answers, row);
 }
@@ -107,7 +110,7 @@ public sealed class AdaptiveTournament : Tournament
     public override string Name => "adaptive";
 
     /// <inheritdoc/>
-    public override int MostComparisons(int answers) => answers * (answers - 1) / 2;
+    public override long MostComparisons(int answers) => (long)answers * (answers - 1) / 2;
 
     private protected override Contest Open(string question, IReadOnlyList<string> answers, int row) => new AdaptiveContest(question, answers, row, confidence);
 }

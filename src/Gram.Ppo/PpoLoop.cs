@@ -50,6 +50,7 @@ internal sealed class PpoLoop(
                 cancellationToken.ThrowIfCancellationRequested();
                 await prompts.WriteAsync(next(step), CancellationToken.None);
                 using var update = await updates.ReadAsync(CancellationToken.None);
+                PpoTelemetry.Count(seconds);
                 await finish(update);                                                                                                        // 7
             }
         }
@@ -78,6 +79,7 @@ internal sealed class PpoLoop(
             await foreach (var item in input.ReadAllAsync())
             {
                 stageStarted(stepOf(item), name);
+                using var activity = PpoTelemetry.StartStage(name, stepOf(item));
                 var clock = Stopwatch.StartNew();
                 try
                 {

@@ -32,6 +32,9 @@ public sealed class PpoRun(
     PpoEvents events,
     IGoldMeasure? gold = null)
 {
+    private readonly bool isFreeGiven;
+    private readonly long? freeBytes;
+
     /// <summary>The complete configuration, written to config.yaml of the run directory.</summary>
     public string? ConfigYaml { get; init; }
 
@@ -47,6 +50,9 @@ public sealed class PpoRun(
     /// <summary>Terms of the reward beside the judge and those that the options name; not owned.</summary>
     public IReadOnlyList<IReward> Rewards { get; init; } = [];
 
+    /// <summary>What compares a query's samples instead of RLOO's or GRPO's formula; the options' advantage is one of these then. Null: they do.</summary>
+    public IAdvantageEstimator? Estimator { get; init; }
+
     /// <summary>Where the models are.</summary>
     public Device Device { get; init; } = CPU;
 
@@ -56,8 +62,12 @@ public sealed class PpoRun(
     /// <summary>What the judge takes in memory, in bytes: part of the run's estimate.</summary>
     public long JudgeBytes { get; init; }
 
-    /// <summary>Memory that run and judge may take, in bytes: what the machine has free, unless given; null, and on a GPU, whose free memory is not known: not checked.</summary>
-    public long? FreeBytes { get; init; } = FreeMemory.Bytes();
+    /// <summary>Memory that run and judge may take, in bytes; null: not checked. Unless given, what the device has free.</summary>
+    public long? FreeBytes
+    {
+        get => isFreeGiven ? freeBytes : FreeMemory.Of(Device);
+        init => (isFreeGiven, freeBytes) = (true, value);
+    }
 
     /// <summary>The processes that do the run together, each with a judge of its own; this one alone unless given.</summary>
     public IProcessGroup Group { get; init; } = SoleProcess.Instance;
@@ -71,7 +81,8 @@ public sealed class PpoRun(
         Validate(shared);
         return DeviceThread.RunAsync(async () =>
         {
-            using var session = new PpoSession(shared, judge, JudgeConfig, Rewards, prompts, evalPrompts, Group.Leads() ? events : PpoEvents.Unheard, gold, Device, DType, ConfigYaml, (Base, BaseName ?? options.ModelNameOrPath), JudgeBytes, Device.type == DeviceType.CUDA ? null : FreeBytes, Group);
+            using var activity = PpoTelemetry.StartRun(options);
+            using var session = new PpoSession(shared, judge, JudgeConfig, Rewards, prompts, evalPrompts, Group.Leads() ? events : PpoEvents.Unheard, gold, Device, DType, ConfigYaml, (Base, BaseName ?? options.ModelNameOrPath), JudgeBytes, FreeBytes, Group, Estimator);
             return await session.RunAsync(cancellationToken);
         });
     }
@@ -80,6 +91,7 @@ public sealed class PpoRun(
     {
         var errors = new List<ValidationResult>();
         if (!Validator.TryValidateObject(shared, new ValidationContext(shared), errors, validateAllProperties: true)) throw new GramException(errors[0].ErrorMessage!);
+        if (Estimator is not null && !options.ComparesSamples) throw new GramException($"advantage: {options.Advantage.ToString().ToLowerInvariant()} does not compare samples, and the run is given an estimator that does; set rloo or grpo");
         if (prompts.Count == 0) throw new GramException("dataset: there is no training prompt; name a file with at least one");
     }
 }

@@ -1,5 +1,4 @@
 using System.Net;
-using Gram.Models;
 using Gram.Reward.Serving;
 using Gram.Serving.Keys;
 using Gram.Serving.Protocols;
@@ -68,20 +67,11 @@ public static class RewardServer
         return Results.Json(new HealthResponse(status), ServingJson.Options, statusCode: status == "ok" ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable);
     }
 
-    private static async Task<IResult> ReloadAsync(HttpContext context, ServedJudge judge, ApiKeys keys, ServingTelemetry telemetry)
+    private static async Task<IResult> ReloadAsync(HttpContext context, ServedJudge judge, ApiKeys keys)
     {
         if (!keys.AreNeeded && context.Connection.RemoteIpAddress is { } from && !IPAddress.IsLoopback(from))
             throw new RefusedException(StatusCodes.Status403Forbidden, "without keys (api_keys), only this machine may reload the judge");
-        try
-        {
-            await judge.ReloadAsync(context.RequestAborted);
-        }
-        catch (GramException)
-        {
-            telemetry.Reload(succeeded: false);
-            throw;
-        }
-        telemetry.Reload(succeeded: true);
+        await judge.ReloadAsync(context.RequestAborted);
         return Answer.Of(new HealthResponse("ok"));
     }
 }

@@ -256,6 +256,13 @@ public class TournamentTests
         judge.Batches.Should().HaveCount(1);
     }
 
+    [Theory]
+    [InlineData("linear", 49_999)]
+    [InlineData("knockout", 49_999)]
+    [InlineData("round_robin", 1_249_975_000)] // 50,000 · 49,999 is more than an int holds
+    [InlineData("adaptive", 1_249_975_000)]
+    public void MostComparisons_OfManyAnswers_IsCountedWhole(string method, long expected) => Tournament.ByName(method).MostComparisons(50_000).Should().Be(expected);
+
     [Fact]
     public void ByName_UnknownMethod_ListsTheKnownOnes()
     {

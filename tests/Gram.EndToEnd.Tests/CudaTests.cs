@@ -1,6 +1,7 @@
 using Gram.Models.Native;
 using Gram.Models.Transformer;
 using Gram.Reward.Judging;
+using Gram.Training.Memory;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -46,6 +47,20 @@ public sealed class CudaTests(TinyModels tiny)
         var actual = await onCuda.ScoreAsync(pairs);
 
         foreach (var (cpu, cuda) in expected.Zip(actual)) cuda.ScoreA.Should().BeApproximately(cpu.ScoreA, 1e-5);
+    }
+
+    [SkippableFact]
+    public void FreeMemory_OfCuda_FallsByWhatIsTaken()
+    {
+        var device = Cuda();
+        const long Taken = 512L << 20;
+        using var warm = zeros(1, device: device);
+        var before = FreeMemory.Of(device);
+
+        using var large = zeros(Taken / sizeof(float), device: device);
+
+        before.Should().BeGreaterThan(Taken);
+        (before - FreeMemory.Of(device)).Should().BeInRange(Taken, 2 * Taken);
     }
 
     [SkippableTheory]

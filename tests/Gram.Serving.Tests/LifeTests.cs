@@ -52,6 +52,42 @@ public sealed class LifeTests
     }
 
     [Fact]
+    public async Task Reload_ByTheProgramItself_IsCountedToo()
+    {
+        var loads = 0;
+        await using var server = await TestServer.StartAsync(() => ++loads < 3 ? new LoadedJudge(new RuleJudge(), GramConfig.Published) : throw new GramException("model.safetensors is broken"));
+
+        await server.Judge.ReloadAsync();
+        await FluentActions.Invoking(() => server.Judge.ReloadAsync()).Should().ThrowAsync<GramException>();
+
+        var metrics = await server.Client.GetStringAsync(new Uri("/metrics", UriKind.Relative));
+        metrics.Should().Contain("gram_judge_reloads_total{outcome=\"done\"} 1\n").And.Contain("gram_judge_reloads_total{outcome=\"failed\"} 1\n");
+    }
+
+    [Fact]
+    public async Task Counters_WhileAJudgeIsReplaced_NeverFall()
+    {
+        var judges = new List<RuleJudge>();
+        await using var server = await TestServer.StartAsync(() =>
+        {
+            judges.Add(new RuleJudge());
+            return new LoadedJudge(judges[^1], GramConfig.Published) { Fingerprint = $"{judges.Count}", ReusedTokens = () => 100, Shortened = () => 10 };
+        });
+        var gate = judges[0].Close();
+        var request = server.PostAsync("/v1/compare", Body);
+        await LimitTests.WaitAsync(() => judges[0].Calls == 1);
+
+        var reload = server.Judge.ReloadAsync();
+        await LimitTests.WaitAsync(() => server.Judge.Fingerprint == "2");
+        (server.Judge.ReusedTokens, server.Judge.Shortened).Should().Be((200, 20), "the old judge still ends what it has begun");
+        gate.SetResult();
+        await reload;
+        await request;
+
+        (server.Judge.ReusedTokens, server.Judge.Shortened).Should().Be((200, 20));
+    }
+
+    [Fact]
     public async Task Stop_WithRequestsUnderWay_AnswersThemFirst()
     {
         var judge = new RuleJudge();

@@ -13,6 +13,7 @@ using Gram.Ppo;
 using Gram.Ppo.Events;
 using Gram.Reward.Judging;
 using Gram.Reward.Training;
+using Gram.Training.Configuration;
 using Gram.Training.Parallel;
 using Gram.Training.Runs;
 using Microsoft.Extensions.Configuration;

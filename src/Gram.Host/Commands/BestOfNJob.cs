@@ -67,7 +67,7 @@ internal sealed class BestOfNJob(
 
         // The answers of a small n are the first of a large one's, and the judge remembers the pairs that they share.
         var remembering = new CountingJudge(judge);
-        var method = Tournament.ByName(tournament.Method, tournament.Confidence);
+        var method = tournament.Create();
         var estimates = new List<Estimate>();
         IReadOnlyList<TournamentResult> results = [];
         foreach (var n in options.N.Order())

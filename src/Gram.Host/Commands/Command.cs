@@ -1,4 +1,5 @@
 using Gram.Host.Configuration;
+using Gram.Training.Configuration;
 
 namespace Gram.Host.Commands;
 
@@ -16,7 +17,10 @@ internal sealed record Command(string Name, string Summary, string Example, Type
     /// <summary>The folder that its runs are written to, where none is named; null for commands without runs.</summary>
     public string? RunFolder { get; init; }
 
-    /// <summary>The key that the command's first word sets; null for commands without such a word.</summary>
+    /// <summary>Whether its output_dir holds a run, which <c>gram runs</c> lists.</summary>
+    public bool LeavesRun { get; init; }
+
+    /// <summary>The key that the command's first word sets, or all its loose words where it is a list; null for commands without such a word.</summary>
     public string? Word { get; init; }
 
     /// <summary>Whether LLaMA-Factory's keys without effect here are accepted.</summary>

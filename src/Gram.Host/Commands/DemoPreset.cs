@@ -1,6 +1,7 @@
 using Gram.Host.Configuration;
 using Gram.Host.Demo;
 using Gram.Reward.Training;
+using Gram.Training.Configuration;
 
 namespace Gram.Host.Commands;
 

@@ -16,7 +16,7 @@ internal sealed class DoctorJob(CommonOptions options) : IJob
     {
         var json = new JsonObject
         {
-            ["gram"] = typeof(DoctorJob).Assembly.GetName().Version!.ToString(3),
+            ["gram"] = Application.Version,
             ["os"] = RuntimeInformation.OSDescription,
             ["architecture"] = RuntimeInformation.OSArchitecture.ToString(),
             ["dotnet"] = RuntimeInformation.FrameworkDescription,

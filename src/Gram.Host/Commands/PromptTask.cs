@@ -29,10 +29,9 @@ internal sealed record PromptTask(IReadOnlyList<Prompt> Train, IReadOnlyList<Pro
     public static PromptTask Of(PpoOptions options, IPublisher<Notice> notices)
     {
         if (options.Dataset.Count == 0) throw new GramException("--dataset is needed: names in dataset_info.json, a file of prompts, or demo");
-        var train = Load(options.Dataset, DemoDefaults.Prompts, options, notices);
-        if (options.EvalDataset.Count == 0) return HoldOut(train, options.ValSize, (ulong)options.Seed);
-        var eval = Load(options.EvalDataset, DemoDefaults.EvalPrompts, options, notices);
-        return new(train, eval, IsDemo(options.Dataset) && IsDemo(options.EvalDataset) ? DemoDefaults.Gold : null);
+        var sets = PromptSets.Of(options, names => !IsDemo(names) ? PromptSets.Read(options, names, notices)
+            : [.. (ReferenceEquals(names, options.EvalDataset) ? DemoDefaults.EvalPrompts : DemoDefaults.Prompts).Take(options.MaxSamples ?? int.MaxValue)]);
+        return new(sets.Train, sets.Eval, IsDemo(options.Dataset) && IsDemo(options.EvalDataset) ? DemoDefaults.Gold : null);
     }
 
     /// <summary>Finds what a run would find wrong with policy, prompts and the reward's terms, without the policy's weights; the options name directories.</summary>
@@ -67,19 +66,4 @@ internal sealed record PromptTask(IReadOnlyList<Prompt> Train, IReadOnlyList<Pro
     public static ScalarType DType(Engine engine, Settings settings) => engine.NamedDType ?? (settings.Get<RunOptions>().Bf16 ? ScalarType.BFloat16 : engine.TrainingDType);
 
     private static bool IsDemo(IReadOnlyList<string> datasets) => datasets is [DemoName.Text];
-
-    private static List<Prompt> Load(IReadOnlyList<string> datasets, IReadOnlyList<Prompt> demo, PpoOptions options, IPublisher<Notice> notices)
-    {
-        var most = options.MaxSamples ?? int.MaxValue;
-        return IsDemo(datasets) ? [.. demo.Take(most)] : [.. datasets.SelectMany(name => PromptSource.Load(name, options.DatasetDir, notices).Take(most))];
-    }
-
-    /// <summary>Takes a share (below 1) or a number of the training prompts out of them.</summary>
-    private static PromptTask HoldOut(List<Prompt> prompts, double size, ulong seed)
-    {
-        var count = size < 1 ? (int)Math.Ceiling(size * prompts.Count) : (int)size;
-        if (count >= prompts.Count) throw new GramException($"val_size: {size} holds out all {prompts.Count} prompts; none is left to train on");
-        new RandomSource(seed).Shuffle(prompts);
-        return new(prompts[count..], prompts[..count], null);
-    }
 }

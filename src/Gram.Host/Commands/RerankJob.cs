@@ -1,5 +1,3 @@
-using System.ComponentModel;
-using System.ComponentModel.DataAnnotations;
 using System.Diagnostics;
 using System.Text.Json.Nodes;
 using Gram.BestOfN;
@@ -9,19 +7,8 @@ using Gram.Pipes.Events;
 using Gram.Reward.Data;
 using Gram.Reward.Judging;
 using Gram.Training.Runs;
-using Microsoft.Extensions.Configuration;
 
 namespace Gram.Host.Commands;
-
-/// <summary>The key of a tournament's kind.</summary>
-internal sealed record TournamentOptions
-{
-    [ConfigurationKeyName("method"), AllowedValues("linear", "knockout", "round_robin", "adaptive"), Description("how answers meet: one after the other, in rounds of pairs, all of them, or the pair that tells most until the best is known")]
-    public string Method { get; init; } = "knockout";
-
-    [ConfigurationKeyName("confidence"), Description("adaptive: stops when the leader is the best with this probability"), Range(0.0, 1.0)]
-    public double Confidence { get; init; } = AdaptiveTournament.DefaultConfidence;
-}
 
 /// <summary>Ranks given generations.</summary>
 internal sealed class RerankJob(TournamentOptions tournament, JudgeOptions options, RationaleKeys rationale, RowFileOptions files, CommonOptions common, JudgeOpener judges, IPublisher<Notice> notices) : IJob
@@ -33,7 +20,7 @@ internal sealed class RerankJob(TournamentOptions tournament, JudgeOptions optio
         using var judge = await judges.OpenAsync(options, rationale, common.Seed, dtype: null, cancellationToken);
         var rows = JudgeRoom.Keep(all, judge, row => row.Source, row => row.Prompt, notices);
         var counting = new CountingJudge(judge);
-        var method = Tournament.ByName(tournament.Method, tournament.Confidence);
+        var method = tournament.Create();
         var clock = Stopwatch.StartNew();
         var results = await method.RankAsync(counting, [.. rows.Select(row => (row.Prompt.QuestionAs(judge.Config.TurnFormat), (IReadOnlyList<string>)[.. row.Responses.Select(JudgeText.Clean)]))], cancellationToken);
         var seconds = clock.Elapsed.TotalSeconds;

@@ -79,11 +79,11 @@ internal sealed class ServeJob(ServeOptions options, JudgeOptions judging, Commo
             judge.Adapter = location.Adapter;
             judge.DType = engine.InferenceDType(Workload.Scoring);
             judge.Device = engine.Device;
-            judge.Quantize = judging.RewardModelQuantizationBit is not null;
-            judge.PrefixCacheBytes = (long)options.PrefixCacheMb << 20;
+            judge.QuantizationBit = judging.RewardModelQuantizationBit;
+            judge.PrefixCacheMb = options.PrefixCacheMb;
             judge.MaxPairs = options.MaxBatchPairs;
             judge.MaxBatchTokens = options.MaxBatchTokens;
-            judge.Gather = TimeSpan.FromMilliseconds(options.GatherMs);
+            judge.GatherMs = options.GatherMs;
             judge.MaxWaitingPairs = options.MaxWaitingPairs;
         });
     }

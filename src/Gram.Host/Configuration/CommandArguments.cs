@@ -1,4 +1,7 @@
+using System.Text.Json;
 using Gram.Models;
+using Gram.Training.Configuration;
+
 namespace Gram.Host.Configuration;
 
 /// <summary>A command line, taken apart: an optional YAML file and keys with their texts.</summary>
@@ -10,11 +13,13 @@ internal sealed record CommandArguments(string? File, IReadOnlyDictionary<string
     /// <summary>Reads <c>[FILE.yaml] --key value --key=value --flag</c>. A flag takes the next word only where that is true or false.</summary>
     /// <param name="words">The words.</param>
     /// <param name="schema">The command's keys.</param>
-    /// <param name="wordKey">The key that the first word sets, unless it names a YAML file; null = none.</param>
+    /// <param name="wordKey">The key that the first word sets, or all loose words where it is a list, unless they name a YAML file; null = none.</param>
     public static CommandArguments Parse(IReadOnlyList<string> words, OptionSchema schema, string? wordKey = null)
     {
         string? file = null;
         var help = false;
+        var takesAll = wordKey is not null && schema.Find(wordKey) is { IsList: true };
+        var loose = new List<string>();
         var values = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
         for (var i = 0; i < words.Count; i++)
         {
@@ -25,9 +30,9 @@ internal sealed record CommandArguments(string? File, IReadOnlyDictionary<string
             }
             else if (!word.StartsWith("--", StringComparison.Ordinal) || word.Length == 2)
             {
-                if (wordKey is not null && i == 0 && Path.GetExtension(word).ToUpperInvariant() is not (".YAML" or ".YML"))
+                if (wordKey is not null && (i == 0 || takesAll) && Path.GetExtension(word).ToUpperInvariant() is not (".YAML" or ".YML"))
                 {
-                    values[wordKey] = word;
+                    loose.Add(word);
                     continue;
                 }
                 if (file is not null) throw new GramException($"unexpected '{word}' after '{file}': keys start with two dashes, and only one file is read");
@@ -45,6 +50,7 @@ internal sealed record CommandArguments(string? File, IReadOnlyDictionary<string
                 if (equals < 0 && next is not null) i++;
             }
         }
+        if (loose.Count > 0) values[wordKey!] = takesAll ? JsonSerializer.Serialize(loose) : loose[0];
         return new CommandArguments(file, values, help);
     }
 }

@@ -1,5 +1,6 @@
 using System.Text;
 using Gram.Host.Commands;
+using Gram.Training.Configuration;
 
 namespace Gram.Host.Configuration;
 
@@ -12,7 +13,7 @@ internal static class HelpText
         var (schema, text) = (command.Schema, new StringBuilder());
         text.Append("Example:  ").AppendLine(command.Example).AppendLine();
         text.AppendLine(command.Summary).AppendLine();
-        text.Append("Usage:  gram ").Append(command.Name).Append(command.Word is { } word ? $" {word.ToUpperInvariant()}" : "").AppendLine(" [FILE.yaml] [--key value …]").AppendLine();
+        text.Append("Usage:  gram ").Append(command.Name).Append(command.Word is { } word ? $" {word.ToUpperInvariant()}{(schema.Find(word)!.IsList ? " …" : "")}" : "").AppendLine(" [FILE.yaml] [--key value …]").AppendLine();
         text.AppendLine("Keys, the same in the YAML file, in the environment (GRAM_KEY) and on the command line (the later one wins):");
         var own = schema.Keys.Where(key => key.Prefix.Length == 0).ToList();
         var width = own.Max(key => Head(key).Length);

@@ -16,6 +16,9 @@ internal sealed record RunOptions
     /// <summary>Whether the run goes on where an earlier one stopped.</summary>
     public bool Resumes => RunDirectory.Resumes(ResumeFromCheckpoint);
 
+    [ConfigurationKeyName(Ppo.Events.EventPlugins.Key), Description("assemblies (.dll) whose public classes that implement IMessageHandler of the run's events are told of them, and may stop the run: docs/extending.md")]
+    public IReadOnlyList<string> EventPlugins { get; init; } = [];
+
     [ConfigurationKeyName("bf16"), Description("computes in bfloat16 (weights and moments stay float32) where dtype is auto")]
     public bool Bf16 { get; init; }
 }

@@ -1,6 +1,6 @@
 using System.ComponentModel.DataAnnotations;
-using System.Text.Json;
 using Gram.Models;
+using Gram.Training.Configuration;
 using Microsoft.Extensions.Configuration;
 using YamlDotNet.Core;
 using YamlDotNet.Serialization;
@@ -89,33 +89,13 @@ internal sealed class Settings
 
     private void Read(IConfigurationRoot source, string where)
     {
-        foreach (var section in source.GetChildren())
-        {
-            IReadOnlyList<string> texts = section.Value is { } text ? [text]
-                : [.. section.GetChildren().Select(item => item.Value ?? throw new GramException($"{where}: '{section.Key}' holds a mapping; a value or a list of values is expected"))];
-            if (schema.All(section.Key) is [var key, ..] keys)
-            {
-                // A list of one item is not that item's text, in which commas would part it.
-                if (key.IsList && section.Value is null && texts is [var item]) texts = [JsonSerializer.Serialize(new[] { item })];
-                if (texts is [] or [""] && !(key.IsList || key.Default is string)) continue; // "key:" in YAML sets nothing
-                foreach (var each in keys) OptionValue.Parse(each, texts, where);
-                values[key.Name] = (texts, where);
-            }
-            else if (schema.AcceptsLlamaFactory && LlamaFactoryKeys.TryAccept(section.Key, string.Join(",", texts), where, out var note))
-            {
-                if (note is not null) notes.Add(note);
-            }
-            else
-            {
-                throw Unknown(section.Key, where);
-            }
-        }
-    }
+        foreach (var (key, texts) in schema.Read(source, where, Other)) values[key.Name] = (texts, where);
 
-    private GramException Unknown(string name, string where)
-    {
-        var known = schema.Keys.Select(key => key.Name).Concat(schema.AcceptsLlamaFactory ? LlamaFactoryKeys.Names : []);
-        return new GramException($"{where}: unknown key '{name}'; the nearest known one is '{NearestName.Of(name, known)}' (--help lists all)");
+        void Other(string name, string text)
+        {
+            if (!schema.AcceptsLlamaFactory || !LlamaFactoryKeys.TryAccept(name, text, where, out var note)) throw schema.Unknown(name, where, schema.AcceptsLlamaFactory ? LlamaFactoryKeys.Names : [], " (--help lists all)");
+            if (note is not null) notes.Add(note);
+        }
     }
 
     private static IConfigurationRoot Yaml(string file)

@@ -2,11 +2,13 @@ using Gram.Host.Commands;
 using Gram.Host.Configuration;
 using Gram.Host.Progress;
 using Gram.Host.Reporting;
+using Gram.Host.Runs;
 using Gram.Models;
 using Gram.Pipes.Events;
 #if MESSAGEPIPE
 using Gram.Pipes.MessagePipe;
 #endif
+using Gram.Ppo;
 using Gram.Ppo.Events;
 using Gram.Training.Parallel;
 using Gram.Training.Runs;
@@ -20,6 +22,9 @@ namespace Gram.Host.Hosting;
 /// <summary>The program: finds the command, checks its configuration, runs its job in a generic host, and says how it ended.</summary>
 internal static class Application
 {
+    /// <summary>The program's version.</summary>
+    public static string Version { get; } = typeof(Application).Assembly.GetName().Version!.ToString(3);
+
     /// <summary>Runs a command line, alone or as one of the processes that mpirun started, and returns the exit code.</summary>
     public static async Task<int> RunAsync(string[] args)
     {
@@ -44,6 +49,11 @@ internal static class Application
             if (args is [] or ["help" or "-h" or "--help"])
             {
                 Console.Out.Write(CommandTable.Help());
+                return ExitCode.Done;
+            }
+            if (args is ["--version"])
+            {
+                Console.Out.WriteLine($"gram {Version}");
                 return ExitCode.Done;
             }
             var (command, words) = CommandTable.Find(args);
@@ -72,12 +82,11 @@ internal static class Application
         builder.Services.Configure<ConsoleLifetimeOptions>(console => console.SuppressStatusMessages = true);
         // A checkpoint may take longer than the host's 30 seconds.
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = Timeout.InfiniteTimeSpan);
-        builder.Services.AddSingleton(settings).AddSingleton(runs).AddSingleton(group).AddSingleton<PpoEvents>().AddSingleton<Engine>().AddSingleton<ModelFinder>().AddSingleton<JudgeOpener>().AddSingleton<BaselineJudging>().AddSingleton<ReportedRun>().AddSingleton<JobOutcome>().AddHostedService<JobService>();
+        builder.Services.AddSingleton(settings).AddSingleton(runs).AddSingleton(group).AddSingleton<Engine>().AddSingleton<ModelFinder>().AddSingleton<JudgeOpener>().AddSingleton<BaselineJudging>().AddSingleton<ReportedRun>().AddSingleton<JobOutcome>().AddHostedService<JobService>();
 #if MESSAGEPIPE
         builder.Services.AddMessagePipeEvents();
-#else
-        builder.Services.AddEvents();
 #endif
+        builder.Services.AddPpoEvents();
         foreach (var options in command.Options)
         {
             var bound = settings.Get(options);
@@ -93,12 +102,14 @@ internal static class Application
             using var steps = host.Services.GetRequiredService<ISubscriber<StepLogged>>().Subscribe(progress);
             using var notices = host.Services.GetRequiredService<ISubscriber<Notice>>().Subscribe(progress);
             using var stages = host.Services.GetRequiredService<ISubscriber<StageStarted>>().Subscribe(progress);
+            using var plugins = EventPlugins.Subscribe(group.Leads() ? settings.Get<RunOptions>().EventPlugins : [], host.Services);
             foreach (var note in runs.All.SelectMany(run => run.Notes).Distinct()) progress.Handle(new Notice(note));
             await host.RunAsync();
         }
         if (outcome.Error is { } error) return fail(error);
         if (!group.Leads()) return ExitCode.Done;
         var result = outcome.Result!;
+        if (command.LeavesRun && result.Error is null) FinishedRun.Write(runs, result.Json);
         if (settings.Get<CommonOptions>().Json) Console.Out.WriteLine(result.JsonLine);
         else (result.DataOnOutput ? Console.Error : Console.Out).WriteLine(result.Text.TrimEnd());
         return result.Error is null ? ExitCode.Done : fail(result.Error);

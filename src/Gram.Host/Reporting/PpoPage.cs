@@ -41,11 +41,11 @@ internal static class PpoPage
     /// <param name="result">What it came to; null where it was stopped.</param>
     public static IEnumerable<XElement?> Sections(string folder, RunLog log, PpoResult? result)
     {
-        var samples = RunLog.Rows(folder, "samples.jsonl");
+        var samples = Samples(Path.Combine(folder, "samples.jsonl"));
         yield return Html.Section("Results", Html.Table("results", [], result is null ? log.Lasts(Measures) : Results(result)));
         yield return log.Curves(Pictures);
         yield return result is not { Examples.Count: > 0 } ? null : Html.Section("Before and after", Html.Table("examples", ["prompt", "initial policy", "trained policy"], result.Examples.Select(example => new[] { example.Question, example.Before, example.After })));
-        yield return samples.Count == 0 ? null : Html.Section("Last samples", Html.Table("samples", ["step", "prompt", "sample", "judged against", "score", "reward", "KL"], samples.TakeLast(LastSamples).Select(Sample)));
+        yield return samples.Count == 0 ? null : Html.Section("Last samples", Html.Table("samples", ["step", "prompt", "sample", "judged against", "score", "reward", "KL"], samples.Select(Sample)));
         yield return log.Metrics();
     }
 
@@ -65,6 +65,9 @@ internal static class PpoPage
         yield return ["steps", $"{result.Steps}"];
         yield return ["seconds (of the last process)", Html.Number(Math.Round(result.Seconds, 1))];
     }
+
+    /// <summary>The last lines of samples.jsonl; none where the run was stopped before its first step.</summary>
+    private static IReadOnlyList<JsonObject> Samples(string file) => File.Exists(file) ? [.. File.ReadLines(file).TakeLast(LastSamples).Select(line => JsonNode.Parse(line)!.AsObject())] : [];
 
     private static string[] Sample(JsonObject row) =>
     [

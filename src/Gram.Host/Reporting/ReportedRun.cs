@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Xml.Linq;
 using Gram.Host.Hosting;
 using Gram.Pipes.Events;
@@ -35,7 +36,7 @@ internal sealed class ReportedRun(Engine engine, IProcessGroup group, IPublisher
 
         void Write(string ending, T? result)
         {
-            var (log, config) = (RunLog.Read(folder), Path.Combine(folder, "config.yaml"));
+            var (log, config) = (RunLog.Read(folder), Path.Combine(folder, RunDirectory.ConfigFile));
             new Report(Report.TitleOf(folder), ending, sections(log, result), File.Exists(config) ? File.ReadAllText(config) : null, RunEnvironment.Of(engine)).Write(folder);
         }
 
@@ -46,9 +47,10 @@ internal sealed class ReportedRun(Engine engine, IProcessGroup group, IPublisher
                 Write(ending, null);
                 notices.Publish(new Notice($"report: {Report.PathIn(folder)}"));
             }
-            catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+            catch (Exception error) when (error is IOException or UnauthorizedAccessException or JsonException)
             {
-                notices.Publish(new Notice($"{Report.PathIn(folder)} cannot be written: {error.Message}", IsWarning: true)); // a full disk stopped the run: that is what the user is told
+                // A full disk may have stopped the run, and cut its last line of samples: what stopped it is what the user is told.
+                notices.Publish(new Notice($"{Report.PathIn(folder)} cannot be written: {error.Message}", IsWarning: true));
             }
         }
     }

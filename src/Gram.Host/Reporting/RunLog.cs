@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Xml.Linq;
+using Gram.Training.Runs;
 
 namespace Gram.Host.Reporting;
 
@@ -12,11 +13,7 @@ internal sealed class RunLog
     private RunLog(IReadOnlyList<JsonObject> lines) => this.lines = lines;
 
     /// <summary>Reads a run's; empty where there is none.</summary>
-    public static RunLog Read(string directory) => new(Rows(directory, "trainer_log.jsonl"));
-
-    /// <summary>Rows of a file of a run that has ended; none where there is no such file.</summary>
-    public static IReadOnlyList<JsonObject> Rows(string directory, string file) =>
-        !File.Exists(Path.Combine(directory, file)) ? [] : [.. File.ReadLines(Path.Combine(directory, file)).Select(line => JsonNode.Parse(line)!.AsObject())];
+    public static RunLog Read(string directory) => new(RunDirectory.Logged(directory));
 
     /// <summary>What there is to say of a run that was stopped: the last values of metrics, and how many steps it made.</summary>
     public IEnumerable<string[]> Lasts(IEnumerable<(string Name, string Metric)> metrics) =>

@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using Gram.Models;
+using Gram.Training.Plugins;
 
 namespace Gram.Ppo.Rewards;
 
@@ -42,7 +43,7 @@ public sealed partial class RewardTerms : IDisposable
     {
         var weights = new RewardWeights(options.RewardWeights);
         if (weights.Names.Contains(LengthPenalty.TermName)) made.Add(new LengthPenalty(options.LengthPenaltyFrom, options.MaxNewTokens));
-        foreach (var path in options.RewardPlugins) made.AddRange(RewardPlugins.Load(path));
+        foreach (var path in options.RewardPlugins) made.AddRange(PluginAssembly.Create(path, "reward_plugins", typeof(IReward).FullName!, typeof(IReward).IsAssignableFrom).Cast<IReward>());
         foreach (var server in options.RewardServers) made.Add(ServerOf(server, options));
         All = [.. All, .. made];
 

@@ -51,7 +51,7 @@ internal sealed class PpoSession : IDisposable
 
     public PpoSession(
         PpoOptions options, IPairJudge judge, GramConfig judgeConfig, IReadOnlyList<IReward> rewardTerms, IReadOnlyList<Prompt> trainPrompts, IReadOnlyList<Prompt> heldOutPrompts,
-        PpoEvents events, IGoldMeasure? gold, Device device, ScalarType dtype, string? configYaml, (CausalLM? Model, string Name) adapterBase, long judgeBytes, long? freeBytes, IProcessGroup group)
+        PpoEvents events, IGoldMeasure? gold, Device device, ScalarType dtype, string? configYaml, (CausalLM? Model, string Name) adapterBase, long judgeBytes, long? freeBytes, IProcessGroup group, IAdvantageEstimator? estimator)
     {
         (this.options, this.events, this.group, folder) = (options, events, group, Path.GetFullPath(options.OutputDir));
         tokenizer = Tokenizer.Load(options.Start.FolderOf(Tokenizer.FileName));
@@ -84,7 +84,7 @@ internal sealed class PpoSession : IDisposable
             evaluation = new EvaluationStage(evalPrompts, scoring, gold, generator, models.Policy, models.Reference, text, options, root.NextUInt64(), padToken, group);
             learner = new LearnerStage(models.Policy, models.Optimizer, models.Value, options, totalSteps, shuffling, events.Notices, group);
             var (kl, normaliser) = (new KlController(options.KlCoef, options.PpoTarget, options.KlHorizon), new RewardNormaliser());
-            rewards = new RewardStage(options, kl, normaliser);
+            rewards = new RewardStage(options, kl, normaliser, estimator);
             state = new RunState(options.Seed, order, sampling, shuffling, learner, kl, normaliser);
 
             // A checkpoint is known to load before anything of the folder is given up for it.
@@ -163,7 +163,21 @@ internal sealed class PpoSession : IDisposable
                 Started(current, "evaluate");
                 last = await evaluation.EvaluateAsync(CancellationToken.None);
             }
-            Report(update, loop.Seconds, last, current);
+            RunStoppedException? stop = null;
+            try
+            {
+                Report(update, loop.Seconds, last, current);
+            }
+            catch (RunStoppedException byWhoHeard) when (byWhoHeard.InnerException is null)
+            {
+                stop = byWhoHeard;
+            }
+            if (group.Any(stop is not null))
+            {
+                // This step is whole, and is where the run goes on.
+                Save(current, state.Save(), beside: false);
+                throw new RunStoppedException($"stopped after step {current}: {stop?.Message}; {RunDirectory.LastGoodCheckpoint(folder)}", stop ?? new RunStoppedException());
+            }
             (step, before) = (current, state.Save());
             files?.Look();
             if (IsEvery(options.SaveSteps, current)) Save(current, before, options.BackgroundSave);

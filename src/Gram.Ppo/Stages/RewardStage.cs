@@ -11,7 +11,8 @@ namespace Gram.Ppo.Stages;
 /// <param name="options">Transform, normalisation, truncation, estimator.</param>
 /// <param name="kl">The KL term's weight.</param>
 /// <param name="normaliser">Running scale of the rewards.</param>
-public sealed class RewardStage(PpoOptions options, KlController kl, RewardNormaliser normaliser)
+/// <param name="estimator">What compares a query's samples instead of RLOO's or GRPO's formula; null: those.</param>
+public sealed class RewardStage(PpoOptions options, KlController kl, RewardNormaliser normaliser, IAdvantageEstimator? estimator = null)
 {
     private readonly RewardWeights weights = new(options.RewardWeights);
 
@@ -36,7 +37,8 @@ public sealed class RewardStage(PpoOptions options, KlController kl, RewardNorma
         {
             var totals = rewards.Zip(kls.sum(1).to(CPU).data<float>(), (reward, total) => reward - (rewardBeta * total)).ToArray();
             int[] queries = [.. scored.Judgement.Rollout.Rows.Select(row => row.Query)];
-            var perRow = options.Advantage == Advantage.Rloo ? Advantages.Rloo(totals, queries) : Advantages.Grpo(rewards, queries);
+            var compared = options.Advantage == Advantage.Rloo ? totals : rewards;
+            var perRow = estimator is not null ? estimator.Estimate(compared, queries) : options.Advantage == Advantage.Rloo ? Advantages.Rloo(compared, queries) : Advantages.Grpo(compared, queries);
             advantages = Masked.Fill(RowTensor(perRow, kls).unsqueeze(1).expand_as(kls), trainMask);
         }
         else if (options.Advantage == Advantage.Remax)

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Gram.Training.Runs;
 
 namespace Gram.Reward.Benchmarks;
 
@@ -30,10 +31,7 @@ public sealed record EvaluationReport(string Benchmark, Evaluation Judge, IReadO
     public string ToText()
     {
         string[][] rows = [[.. Head], .. Rows()];
-        int[] widths = [.. Enumerable.Range(0, rows[0].Length).Select(column => rows.Max(row => row[column].Length))];
-        var text = new StringBuilder().AppendLine($"{Benchmark}: {Counted()}").AppendLine();
-        foreach (var row in rows) text.AppendLine(string.Join("  ", row.Select((cell, column) => column == 0 ? cell.PadRight(widths[0]) : cell.PadLeft(widths[column]))).TrimEnd());
-        return text.ToString();
+        return $"{Benchmark}: {Counted()}\n\n{TextTable.Of(rows, leftColumns: 1)}";
     }
 
     /// <summary>A page with the table, finer figures, calibration and how it was counted.</summary>

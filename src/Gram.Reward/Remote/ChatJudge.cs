@@ -21,7 +21,7 @@ internal sealed class ChatJudge(JudgeClient client, RemoteJudgeOptions options) 
     /// <inheritdoc/>
     /// <exception cref="GramException">The server cannot be asked, refuses, or does not give both labels' log-probabilities.</exception>
     public async ValueTask<IReadOnlyList<PairScore>> ScoreAsync(IReadOnlyList<AnswerPair> pairs, CancellationToken cancellationToken = default) =>
-        await Task.WhenAll(pairs.Select(pair => ScoreAsync(pair, cancellationToken)));
+        await JudgeClient.AskEachAsync(pairs, ScoreAsync, cancellationToken);
 
     private async Task<PairScore> ScoreAsync(AnswerPair pair, CancellationToken cancellationToken)
     {

@@ -89,6 +89,24 @@ internal sealed class JudgeClient : IDisposable
         }
     }
 
+    /// <summary>What asking about each item gives, in their order. The first that fails for good ends the others: they would fail one after the other.</summary>
+    public static async Task<TResult[]> AskEachAsync<TItem, TResult>(IEnumerable<TItem> items, Func<TItem, CancellationToken, Task<TResult>> ask, CancellationToken cancellationToken)
+    {
+        using var failed = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        return await Task.WhenAll(items.Select(async item =>
+        {
+            try
+            {
+                return await ask(item, failed.Token);
+            }
+            catch (GramException)
+            {
+                await failed.CancelAsync();
+                throw;
+            }
+        }));
+    }
+
     /// <summary>The error of an answer that is not what it should be.</summary>
     public GramException Strange(string problem) => new($"{name} answers strangely: {problem}");
 

@@ -30,9 +30,11 @@ public sealed class RemoteJudge : IPairJudge, IDisposable
     public long Known { get; private set; }
 
     /// <summary>Opens a judge. A reward server is asked what its judge is.</summary>
-    /// <exception cref="GramException">It cannot be reached, refuses, or the cache cannot be opened.</exception>
+    /// <exception cref="GramException">It cannot be reached, refuses, its address holds a key, or the cache cannot be opened.</exception>
     public static async Task<RemoteJudge> OpenAsync(RemoteJudgeOptions options, CancellationToken cancellationToken = default)
     {
+        // Messages and logs show the address.
+        if (options.BaseUrl.UserInfo.Length > 0) throw new GramException($"base_url: the address of the judge at {options.BaseUrl.Host} holds a name or a key: set {RemoteJudgeOptions.KeyVariable} to the key, and leave it out of the address");
         var client = new JudgeClient(options);
         try
         {

@@ -9,6 +9,7 @@ namespace Gram.Reward.Remote;
 internal sealed class ScoreCache : IDisposable
 {
     private readonly SqliteConnection connection;
+    private readonly string path;
     private readonly byte[] judge;
     private readonly Lock gate = new();
 
@@ -18,6 +19,7 @@ internal sealed class ScoreCache : IDisposable
     /// <exception cref="GramException">It cannot be opened, or is no such file.</exception>
     public ScoreCache(string path, string judge)
     {
+        this.path = path;
         this.judge = SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(judge));
         connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = path, Pooling = false }.ToString());
         try
@@ -35,10 +37,11 @@ internal sealed class ScoreCache : IDisposable
     }
 
     /// <summary>The scores that are known, pair by pair.</summary>
+    /// <exception cref="GramException">The file cannot be read.</exception>
     public IReadOnlyDictionary<AnswerPair, PairScore> Find(IEnumerable<AnswerPair> pairs)
     {
         var found = new Dictionary<AnswerPair, PairScore>();
-        lock (gate)
+        Use("read", () =>
         {
             using var command = connection.CreateCommand();
             command.CommandText = "SELECT p_ab, p_ba FROM scores WHERE key = $key";
@@ -49,27 +52,25 @@ internal sealed class ScoreCache : IDisposable
                 using var row = command.ExecuteReader();
                 if (row.Read()) found[pair] = new PairScore(row.GetDouble(0), row.GetDouble(1));
             }
-        }
+        });
         return found;
     }
 
     /// <summary>Keeps scores, all of them or none.</summary>
-    public void Add(IEnumerable<(AnswerPair Pair, PairScore Score)> scores)
+    /// <exception cref="GramException">The file cannot be written: the disk is full, say, or another run holds it for too long.</exception>
+    public void Add(IEnumerable<(AnswerPair Pair, PairScore Score)> scores) => Use("written", () =>
     {
-        lock (gate)
+        using var transaction = connection.BeginTransaction();
+        using var command = connection.CreateCommand();
+        command.CommandText = "INSERT OR REPLACE INTO scores (key, p_ab, p_ba) VALUES ($key, $ab, $ba)";
+        var (key, ab, ba) = (command.Parameters.Add("$key", SqliteType.Blob), command.Parameters.Add("$ab", SqliteType.Real), command.Parameters.Add("$ba", SqliteType.Real));
+        foreach (var (pair, score) in scores)
         {
-            using var transaction = connection.BeginTransaction();
-            using var command = connection.CreateCommand();
-            command.CommandText = "INSERT OR REPLACE INTO scores (key, p_ab, p_ba) VALUES ($key, $ab, $ba)";
-            var (key, ab, ba) = (command.Parameters.Add("$key", SqliteType.Blob), command.Parameters.Add("$ab", SqliteType.Real), command.Parameters.Add("$ba", SqliteType.Real));
-            foreach (var (pair, score) in scores)
-            {
-                (key.Value, ab.Value, ba.Value) = (KeyOf(pair), score.PAb, score.PBa);
-                command.ExecuteNonQuery();
-            }
-            transaction.Commit();
+            (key.Value, ab.Value, ba.Value) = (KeyOf(pair), score.PAb, score.PBa);
+            command.ExecuteNonQuery();
         }
-    }
+        transaction.Commit();
+    });
 
     public void Dispose() => connection.Dispose();
 
@@ -85,6 +86,18 @@ internal sealed class ScoreCache : IDisposable
             hash.AppendData(bytes);
         }
         return hash.GetHashAndReset();
+    }
+
+    private void Use(string how, Action use)
+    {
+        try
+        {
+            lock (gate) use();
+        }
+        catch (SqliteException error)
+        {
+            throw new GramException($"{path} cannot be {how} as a cache of scores: {error.Message}; name another file (judge_cache)", error);
+        }
     }
 
     private void Execute(string sql)

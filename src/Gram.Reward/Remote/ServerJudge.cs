@@ -33,7 +33,7 @@ internal sealed class ServerJudge(JudgeClient client) : IPairJudge
     /// <inheritdoc/>
     /// <exception cref="GramException">The server cannot be asked, or refuses.</exception>
     public async ValueTask<IReadOnlyList<PairScore>> ScoreAsync(IReadOnlyList<AnswerPair> pairs, CancellationToken cancellationToken = default) =>
-        [.. (await Task.WhenAll(pairs.Chunk(PairsPerRequest).Select(part => AskAsync(part, cancellationToken)))).SelectMany(scores => scores)];
+        [.. (await JudgeClient.AskEachAsync(pairs.Chunk(PairsPerRequest), AskAsync, cancellationToken)).SelectMany(scores => scores)];
 
     private async Task<IReadOnlyList<PairScore>> AskAsync(AnswerPair[] pairs, CancellationToken cancellationToken)
     {

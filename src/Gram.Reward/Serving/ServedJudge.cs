@@ -14,15 +14,20 @@ namespace Gram.Reward.Serving;
 public sealed class ServedJudge(Func<CancellationToken, Task<LoadedJudge>> load, BatchOptions batches) : IPairJudge, IHostedService, IAsyncDisposable, IDisposable
 {
     private readonly SemaphoreSlim turn = new(1, 1);
+    private readonly Lock counting = new();
+    private readonly List<LoadedJudge> counted = []; // the judge, and the one that it replaces until that has ended
+    private long reusedBefore, shortenedBefore; // by judges that are gone
     private volatile Life? current;
     private volatile bool disposed;
-    private long reusedBefore, shortenedBefore;
 
     /// <summary>A judge from its loading until it is replaced.</summary>
     private sealed record Life(LoadedJudge Loaded, BatchingJudge Batches);
 
     /// <summary>Told of every batch.</summary>
     public event Action<BatchReport>? Judged;
+
+    /// <summary>Told of every reload: whether it succeeded.</summary>
+    public event Action<bool>? Reloaded;
 
     /// <summary>Whether a judge is loaded.</summary>
     public bool IsReady => current is not null && !disposed;
@@ -37,10 +42,22 @@ public sealed class ServedJudge(Func<CancellationToken, Task<LoadedJudge>> load,
     public int Waiting => current?.Batches.Waiting ?? 0;
 
     /// <summary>Tokens so far that were not computed because earlier pairs began with them.</summary>
-    public long ReusedTokens => Volatile.Read(ref reusedBefore) + (current?.Loaded.ReusedTokens() ?? 0);
+    public long ReusedTokens
+    {
+        get
+        {
+            lock (counting) return reusedBefore + counted.Sum(judge => judge.ReusedTokens());
+        }
+    }
 
     /// <summary>Pairs so far whose answers had to be shortened to fit.</summary>
-    public long Shortened => Volatile.Read(ref shortenedBefore) + (current?.Loaded.Shortened() ?? 0);
+    public long Shortened
+    {
+        get
+        {
+            lock (counting) return shortenedBefore + counted.Sum(judge => judge.Shortened());
+        }
+    }
 
     /// <summary>What a pair costs, in tokens.</summary>
     public long TokensOf(AnswerPair pair) => current?.Loaded.TokensOf(pair) ?? 0;
@@ -72,7 +89,7 @@ public sealed class ServedJudge(Func<CancellationToken, Task<LoadedJudge>> load,
 
     /// <summary>Loads the judge anew. Until it is there the old one judges, which then ends what it has begun; where loading fails it stays.</summary>
     /// <exception cref="GramException">It cannot be loaded.</exception>
-    public Task ReloadAsync(CancellationToken cancellationToken = default) => LoadAsync(onlyFirst: false).WaitAsync(cancellationToken);
+    public Task ReloadAsync(CancellationToken cancellationToken = default) => LoadAnewAsync().WaitAsync(cancellationToken);
 
     /// <inheritdoc/>
     public Task StartAsync(CancellationToken cancellationToken) => LoadAsync(onlyFirst: true).WaitAsync(cancellationToken);
@@ -89,8 +106,7 @@ public sealed class ServedJudge(Func<CancellationToken, Task<LoadedJudge>> load,
         {
             if (current is not { } last) return;
             current = null;
-            await last.Batches.DisposeAsync();
-            last.Loaded.Dispose();
+            await EndAsync(last);
         }
         finally
         {
@@ -101,6 +117,20 @@ public sealed class ServedJudge(Func<CancellationToken, Task<LoadedJudge>> load,
     /// <inheritdoc cref="DisposeAsync"/>
     public void Dispose() => DisposeAsync().AsTask().GetAwaiter().GetResult();
 
+    private async Task LoadAnewAsync()
+    {
+        try
+        {
+            await LoadAsync(onlyFirst: false);
+        }
+        catch (Exception error) when (error is not ObjectDisposedException)
+        {
+            Reloaded?.Invoke(false);
+            throw;
+        }
+        Reloaded?.Invoke(true);
+    }
+
     private async Task LoadAsync(bool onlyFirst)
     {
         await turn.WaitAsync();
@@ -109,18 +139,28 @@ public sealed class ServedJudge(Func<CancellationToken, Task<LoadedJudge>> load,
             ObjectDisposedException.ThrowIf(disposed, this);
             if (onlyFirst && current is not null) return;
             var loaded = await Task.Run(() => load(CancellationToken.None));
+            lock (counting) counted.Add(loaded);
             var before = current;
             current = new Life(loaded, new BatchingJudge(loaded.Judge, batches, loaded.TokensOf, report => Judged?.Invoke(report)));
             if (before is null) return;
             await before.Batches.CompleteAsync();
-            Interlocked.Add(ref reusedBefore, before.Loaded.ReusedTokens());
-            Interlocked.Add(ref shortenedBefore, before.Loaded.Shortened());
-            await before.Batches.DisposeAsync();
-            before.Loaded.Dispose();
+            await EndAsync(before);
         }
         finally
         {
             turn.Release();
         }
+    }
+
+    private async Task EndAsync(Life life)
+    {
+        await life.Batches.DisposeAsync();
+        lock (counting)
+        {
+            reusedBefore += life.Loaded.ReusedTokens();
+            shortenedBefore += life.Loaded.Shortened();
+            counted.Remove(life.Loaded);
+        }
+        life.Loaded.Dispose();
     }
 }

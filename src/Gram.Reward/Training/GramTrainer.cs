@@ -28,14 +28,17 @@ public sealed class GramTrainer(GramTrainingOptions options, IPublisher<StepLogg
 {
     private const string Job = "train";
 
+    /// <summary>What a subscriber of the steps ends the run with.</summary>
+    private RunStoppedException? askedToStop;
+
     /// <summary>The complete configuration, written to config.yaml of the run directory.</summary>
     public string? ConfigYaml { get; init; }
 
     /// <summary>The model's name for others: what an adapter and the model card say their base is. A hub id, where its directory is the cache's; the directory unless given.</summary>
     public string? BaseModel { get; init; }
 
-    /// <summary>Memory that the run may take, in bytes: what the machine has free, unless given; null (a device whose free memory is not known) = not checked.</summary>
-    public long? FreeBytes { get; init; } = device?.type is DeviceType.CUDA ? null : FreeMemory.Bytes();
+    /// <summary>Memory that the run may take, in bytes: what the device has free, unless given; null (the device does not say) = not checked.</summary>
+    public long? FreeBytes { get; init; } = FreeMemory.Of(device ?? CPU);
 
     // bfloat16 only where it was asked for or the device is made for it.
     private ScalarType ComputeDType => dtype ?? (options.Bf16 || device?.type == DeviceType.CUDA ? ScalarType.BFloat16 : ScalarType.Float32);
@@ -143,6 +146,11 @@ public sealed class GramTrainer(GramTrainingOptions options, IPublisher<StepLogg
             if (progress.Step > 0) SaveCheckpoint();
             throw;
         }
+        catch (RunStoppedException stopped) when (stopped == askedToStop)
+        {
+            SaveCheckpoint(); // the step is whole, and is where the run goes on
+            throw new RunStoppedException($"stopped after step {progress.Step}: {stopped.Message}; {RunDirectory.LastGoodCheckpoint(run.Path)}", stopped);
+        }
 
         var result = new GramTrainingResult(progress.Step, progress.TrainLoss, evaluation, clock.Elapsed.TotalSeconds, run.Path, examples.Shortened, examples.Dropped)
         {
@@ -236,6 +244,14 @@ public sealed class GramTrainer(GramTrainingOptions options, IPublisher<StepLogg
     private void Log(RunDirectory run, TrainingProgress progress, TrainingPlan plan, Dictionary<string, double> metrics)
     {
         run.Log(progress.Step, metrics);
-        steps.Publish(new StepLogged(Job, progress.Step, plan.TotalSteps, metrics) { StepsBefore = progress.StepsBefore, Elapsed = progress.Clock.Elapsed });
+        try
+        {
+            steps.Publish(new StepLogged(Job, progress.Step, plan.TotalSteps, metrics) { StepsBefore = progress.StepsBefore, Elapsed = progress.Clock.Elapsed });
+        }
+        catch (RunStoppedException asked)
+        {
+            askedToStop = asked;
+            throw;
+        }
     }
 }

@@ -26,9 +26,9 @@ public sealed record GenRmComparison(
     int ResponseI, int ResponseJ, int JudgeIdx, [property: JsonPropertyName("score_1")] double Score1, [property: JsonPropertyName("score_2")] double Score2, double Ranking);
 
 /// <summary>What it reads.</summary>
-/// <param name="Rewards">A reward for each answer: of its mean score against the others.</param>
+/// <param name="Rewards">A reward for each answer: of its mean score against the others; the lowest where it talks to the judge.</param>
 /// <param name="ComparisonResults">Every comparison.</param>
-/// <param name="Metrics">Mean order disagreement.</param>
+/// <param name="Metrics">Mean order disagreement, and the share of answers that talk to the judge.</param>
 public sealed record GenRmCompareResponse(IReadOnlyList<double> Rewards, IReadOnlyList<GenRmComparison> ComparisonResults, IReadOnlyDictionary<string, double> Metrics);
 
 /// <summary>NeMo Gym's pairwise comparison of a prompt's answers: a round robin.</summary>
@@ -41,17 +41,21 @@ internal static class NemoGym
     {
         var request = await scoring.ReadAsync<GenRmCompareRequest>(context);
         var count = Scoring.Whole(request.ResponseObjs, "response_objs").Count;
-        scoring.CheckCount((int)Math.Min(int.MaxValue, (long)count * (count - 1) / 2));
-        var turns = string.IsNullOrWhiteSpace(request.Principle) ? request.ConversationHistory : [new Turn("system", request.Principle), .. request.ConversationHistory];
-        var prompt = scoring.Conversation(turns, "conversation_history");
+        scoring.CheckCount((long)count * (count - 1) / 2);
+        var prompt = scoring.Conversation(request.ConversationHistory, "conversation_history", request.Principle);
         string[] answers = [.. request.ResponseObjs.Select((response, i) => JudgeText.Clean(scoring.Checked(TextOf(response, $"response_objs[{i}]"), $"response_objs[{i}]")))];
+        bool[] marked = [.. answers.Select(scoring.HasMarkers)];
         (int I, int J)[] games = [.. from i in Enumerable.Range(0, count) from j in Enumerable.Range(i + 1, count - i - 1) select (i, j)];
         var scores = await scoring.ScoreAsync(context, [.. games.Select(game => scoring.PairOf(prompt, answers[game.I], answers[game.J]))]);
         var played = games.Zip(scores).ToList();
         return Answer.Of(new GenRmCompareResponse(
-            [.. Enumerable.Range(0, count).Select(answer => scoring.RewardOf(Mean(played, answer)))],
+            [.. Enumerable.Range(0, count).Select(answer => scoring.RewardOf(scoring.Punished(Mean(played, answer), marked[answer])))],
             [.. played.Select(game => new GenRmComparison(game.First.I, game.First.J, 0, game.Second.ScoreA, game.Second.ScoreB, 1 + (5 * game.Second.ScoreB)))],
-            new Dictionary<string, double> { ["order_disagreement"] = scores.Select(score => score.OrderDisagreement).DefaultIfEmpty().Average() }));
+            new Dictionary<string, double>
+            {
+                ["order_disagreement"] = scores.Select(score => score.OrderDisagreement).DefaultIfEmpty().Average(),
+                ["markers"] = marked.Select(has => has ? 1.0 : 0.0).DefaultIfEmpty().Average(),
+            }));
     }
 
     /// <summary>An answer's mean score over its games; a tie where it had none.</summary>

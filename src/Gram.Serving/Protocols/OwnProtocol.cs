@@ -40,7 +40,7 @@ public sealed record CompareResponse(IReadOnlyList<CompareResult> Results);
 /// <param name="Responses">The answers.</param>
 /// <param name="Prompt">What was asked; or messages.</param>
 /// <param name="Messages">The conversation, ending with the user's turn; or prompt.</param>
-/// <param name="Method">linear or knockout (default).</param>
+/// <param name="Method">How they meet: linear, knockout (default), round_robin or adaptive.</param>
 public sealed record RankRequest(IReadOnlyList<string> Responses, string? Prompt = null, IReadOnlyList<Turn>? Messages = null, string Method = "knockout");
 
 /// <summary>A comparison that was made.</summary>
@@ -59,8 +59,11 @@ public sealed record RankComparison(int A, int B, double ScoreA, int Round);
 /// <param name="Comparisons">Every comparison made.</param>
 /// <param name="Prompt">As asked.</param>
 /// <param name="Messages">As asked.</param>
+/// <param name="Strengths">Strength of each answer in log-odds; of round_robin and adaptive.</param>
+/// <param name="Confidence">Probability that the best is the best of all; of adaptive.</param>
 public sealed record RankResponse(
-    IReadOnlyList<string> Responses, int Best, IReadOnlyList<int> Ranking, IReadOnlyList<double> Scores, string Method, IReadOnlyList<RankComparison> Comparisons, string? Prompt = null, IReadOnlyList<Turn>? Messages = null);
+    IReadOnlyList<string> Responses, int Best, IReadOnlyList<int> Ranking, IReadOnlyList<double> Scores, string Method, IReadOnlyList<RankComparison> Comparisons,
+    string? Prompt = null, IReadOnlyList<Turn>? Messages = null, IReadOnlyList<double>? Strengths = null, double? Confidence = null);
 
 /// <summary>Whether the server lives, or can judge.</summary>
 /// <param name="Status">ok, loading or stopping.</param>

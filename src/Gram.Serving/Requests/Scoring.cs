@@ -18,7 +18,7 @@ namespace Gram.Serving.Requests;
 internal sealed record AnswerToScore(Prompt Prompt, string Text, string? Label, string Where);
 
 /// <summary>What a trainer's answer is worth.</summary>
-/// <param name="Score">Its score p against the reference; the lowest where it talks to the judge.</param>
+/// <param name="Score">Its score p against the reference; the lowest where it talks to the judge and is to be punished for it.</param>
 /// <param name="Reward">The score, transformed.</param>
 /// <param name="OrderDisagreement">The pair's position bias.</param>
 /// <param name="HasMarkers">Whether it imitates the judge prompt's markers.</param>
@@ -62,13 +62,17 @@ internal sealed partial class Scoring(RewardServerOptions options, ServedJudge j
     }
 
     /// <summary>A conversation that ends with the user's turn.</summary>
+    /// <param name="messages">Its turns.</param>
+    /// <param name="where">Names it in errors.</param>
+    /// <param name="principle">What stands before it like a system message; blank or null: nothing.</param>
     /// <exception cref="GramException">It does not, or has a role that is not known.</exception>
-    public Prompt Conversation(IReadOnlyList<Turn> messages, string where)
+    public Prompt Conversation(IReadOnlyList<Turn> messages, string where, string? principle = null)
     {
         var turns = Whole(messages, where).Select((turn, i) => turn.Role is "system" or "user" or "assistant"
             ? new ChatMessage(turn.Role, Checked(turn.Content, $"{where}[{i}].content"))
             : throw new GramException($"{where}[{i}].role is \"{turn.Role}\": system, user and assistant are known")).ToList();
-        return turns is [.., { Role: "user" }] ? Prompt.Of(turns) : throw new GramException($"{where}: must end with a user's turn");
+        if (turns is not [.., { Role: "user" }]) throw new GramException($"{where}: must end with a user's turn");
+        return Prompt.Of(string.IsNullOrWhiteSpace(principle) ? turns : [new ChatMessage("system", Checked(principle, nameof(principle))), .. turns]);
     }
 
     /// <summary>A pair as the judge reads it.</summary>
@@ -90,13 +94,19 @@ internal sealed partial class Scoring(RewardServerOptions options, ServedJudge j
 
     /// <summary>Refuses a request of too many pairs.</summary>
     /// <exception cref="GramException">It is one.</exception>
-    public void CheckCount(int pairs)
+    public void CheckCount(long pairs)
     {
         if (pairs > options.MaxPairs) throw new GramException($"the request asks for {pairs} pairs, and this server takes {options.MaxPairs} at a time (max_pairs): send fewer");
     }
 
     /// <summary>What a pair costs, in tokens.</summary>
     public long TokensOf(AnswerPair pair) => judge.TokensOf(pair);
+
+    /// <summary>Whether an answer imitates the judge prompt's markers.</summary>
+    public bool HasMarkers(string answer) => MarkerDetection.ImitatesMarkers(answer, judge.Config ?? GramConfig.Published);
+
+    /// <summary>A trainer's answer's score: the lowest where it has markers and is to be punished for them.</summary>
+    public double Punished(double score, bool hasMarkers) => hasMarkers && options.MarkerPenalty ? 0 : score;
 
     /// <summary>A score as a trainer's reward.</summary>
     public double RewardOf(double score) => RewardTransforms.Apply(options.RewardTransform, score, options.RewardClip);
@@ -129,11 +139,10 @@ internal sealed partial class Scoring(RewardServerOptions options, ServedJudge j
         var found = await Task.WhenAll(answers.Select(answer => ReferenceAsync(answer, context.RequestAborted)));
         AnswerPair[] pairs = [.. answers.Zip(found, (answer, reference) => PairOf(answer.Prompt, JudgeText.Clean(answer.Text), JudgeText.Clean(reference)))];
         var scores = await ScoreAsync(context, pairs);
-        var config = judge.Config ?? GramConfig.Published;
         return [.. pairs.Zip(scores, (pair, score) =>
         {
-            var marked = options.MarkerPenalty && MarkerDetection.ImitatesMarkers(pair.AnswerA, config);
-            var p = marked ? 0 : score.ScoreA;
+            var marked = HasMarkers(pair.AnswerA);
+            var p = Punished(score.ScoreA, marked);
             return new AnswerReward(p, RewardOf(p), score.OrderDisagreement, marked, pair);
         })];
     }

@@ -31,7 +31,7 @@ public sealed class ServingTelemetry : IDisposable
         pairs = Meter.CreateCounter<long>("gram.judge.pairs", "{pair}", "Pairs judged.");
         tokens = Meter.CreateCounter<long>("gram.judge.tokens", "{token}", "Tokens of the pairs judged, had each been judged alone.");
         reloads = Meter.CreateCounter<long>("gram.judge.reloads", "{reload}", "Reloads of the judge, by outcome.");
-        durations = Meter.CreateHistogram("gram.serving.request.duration", "s", "Time from a request to its answer, by route.", advice: Seconds);
+        durations = Meter.CreateHistogram("gram.serving.request.duration", "s", "Time from a request for pairs to its answer, by route.", advice: Seconds);
         waits = Meter.CreateHistogram("gram.judge.queue.duration", "s", "Time that the oldest request of a batch waited for it.", advice: Seconds);
         batchDurations = Meter.CreateHistogram("gram.judge.batch.duration", "s", "Time that a batch took.", advice: Seconds);
         batchSizes = Meter.CreateHistogram("gram.judge.batch.size", "{pair}", "Pairs of a batch.", advice: Sizes);
@@ -40,6 +40,7 @@ public sealed class ServingTelemetry : IDisposable
         Meter.CreateObservableCounter("gram.judge.prefix.reused", () => judge.ReusedTokens, "{token}", "Tokens that were not computed because earlier pairs began with them.");
         Meter.CreateObservableCounter("gram.judge.shortened", () => judge.Shortened, "{pair}", "Pairs whose answers were shortened to fit the judge's context.");
         judge.Judged += Batch;
+        judge.Reloaded += Reload;
     }
 
     /// <summary>The server's own meter.</summary>
@@ -62,16 +63,16 @@ public sealed class ServingTelemetry : IDisposable
         if (asked > 0) durations.Record(took.TotalSeconds, new KeyValuePair<string, object?>("route", route));
     }
 
-    /// <summary>Counts a reload.</summary>
-    internal void Reload(bool succeeded) => reloads.Add(1, new KeyValuePair<string, object?>("outcome", succeeded ? "done" : "failed"));
-
     /// <inheritdoc/>
     public void Dispose()
     {
         judge.Judged -= Batch;
+        judge.Reloaded -= Reload;
         Meter.Dispose();
         source.Dispose();
     }
+
+    private void Reload(bool succeeded) => reloads.Add(1, new KeyValuePair<string, object?>("outcome", succeeded ? "done" : "failed"));
 
     private void Batch(BatchReport batch)
     {

@@ -1,13 +1,19 @@
 using System.Globalization;
+using Gram.Models.Native;
+using TorchSharp;
+using static TorchSharp.torch;
 
 namespace Gram.Training.Memory;
 
-/// <summary>The machine's memory that a process may still take.</summary>
+/// <summary>The memory that a process may still take.</summary>
 public static class FreeMemory
 {
     private const string Information = "/proc/meminfo", Field = "MemAvailable:";
 
-    /// <summary>Bytes: what the system can hand out without swapping, within the container's limit.</summary>
+    /// <summary>Bytes of a device's own memory; null where nobody says.</summary>
+    public static long? Of(Device device) => device.type == DeviceType.CUDA ? CudaDevice.FreeBytes(Math.Max(0, device.index)) : Bytes();
+
+    /// <summary>Bytes of the machine: what the system can hand out without swapping, within the container's limit.</summary>
     public static long Bytes()
     {
         var limit = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes; // of the container or the machine

@@ -10,12 +10,18 @@ namespace Gram.Training.Runs;
 /// <summary>A run's folder: config.yaml, trainer_state.json, trainer_log.jsonl, TensorBoard events, checkpoint-N/, the final model.</summary>
 public sealed class RunDirectory : IDisposable
 {
+    /// <summary>What the run came to, as --json prints it.</summary>
+    public const string ResultFile = "result.json";
+
+    /// <summary>The complete configuration, as run.</summary>
+    public const string ConfigFile = "config.yaml";
+
     private const string StateFile = "trainer_state.json";
     private const string ValueModelFolder = "value_model";
     private const string LogFile = "trainer_log.jsonl";
     private const string FinishedKey = "finished";
     private const string CheckpointPrefix = "checkpoint-";
-    private static readonly string[] FinalFiles = ["model*.safetensors", "model.safetensors.index.json", "adapter_model.safetensors", "adapter_config.json", "config.json", "generation_config.json", "gram_config.json", "README.md", "training_*.png", "report.html"];
+    private static readonly string[] FinalFiles = ["model*.safetensors", "model.safetensors.index.json", "adapter_model.safetensors", "adapter_config.json", "config.json", "generation_config.json", "gram_config.json", "README.md", "training_*.png", "report.html", ResultFile];
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
 
     private readonly List<string> history;
@@ -74,7 +80,7 @@ public sealed class RunDirectory : IDisposable
     public int KeptStep { get; }
 
     /// <summary>Writes config.yaml.</summary>
-    public void WriteConfig(string yaml) => Guard(() => AtomicFile.WriteText(System.IO.Path.Combine(Path, "config.yaml"), yaml));
+    public void WriteConfig(string yaml) => Guard(() => AtomicFile.WriteText(System.IO.Path.Combine(Path, ConfigFile), yaml));
 
     /// <summary>Appends one step's metrics to trainer_log.jsonl and TensorBoard; kept in the state's log_history. Numbers that are not finite are written as the strings NaN, Infinity, -Infinity.</summary>
     public void Log(int step, IReadOnlyDictionary<string, double> metrics)
@@ -138,6 +144,9 @@ public sealed class RunDirectory : IDisposable
     /// <exception cref="GramException">Its trainer_state.json is broken.</exception>
     public static bool IsFinished(string path) => File.Exists(System.IO.Path.Combine(path, StateFile)) && ReadState(path)[FinishedKey] is not null;
 
+    /// <summary>The lines of a run's trainer_log.jsonl, oldest first; none where it logged nothing.</summary>
+    public static IReadOnlyList<JsonObject> Logged(string path) => [.. ReadLog(path, int.MaxValue).Select(line => JsonNode.Parse(line)!.AsObject())];
+
     /// <summary>The newest whole checkpoint of a run folder, or null.</summary>
     public static string? LatestCheckpoint(string path) => Checkpoints(path) is [.., var newest] ? newest.Path : null;
 
@@ -185,7 +194,8 @@ public sealed class RunDirectory : IDisposable
         events.Dispose();
     }
 
-    private static bool HoldsRun(string path) => File.Exists(System.IO.Path.Combine(path, LogFile)) || LatestCheckpoint(path) is not null;
+    /// <summary>Whether a folder holds a training run: its log or a checkpoint.</summary>
+    public static bool HoldsRun(string path) => File.Exists(System.IO.Path.Combine(path, LogFile)) || LatestCheckpoint(path) is not null;
 
     /// <summary>Whole checkpoints, oldest first; a directory is renamed into place only when it is whole.</summary>
     private static List<(int Step, string Path)> Checkpoints(string path) => !Directory.Exists(path) ? [] :

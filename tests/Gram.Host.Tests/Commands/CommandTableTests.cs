@@ -101,6 +101,15 @@ public sealed class CommandTableTests
         CommandTable.Find(["eval"]).Command.Schema.Find("benchmark")!.Allowed.Should().Equal(Gram.Reward.Benchmarks.Benchmark.Names);
 
     [Fact]
+    public void Runs_LooseWords_AreFolders()
+    {
+        var (command, words) = CommandTable.Find(["runs", "a, b", "c", "--json"]);
+
+        new Settings(command.Schema, CommandArguments.Parse(words, command.Schema, command.Word)).Get<RunsOptions>().Folders.Should().Equal("a, b", "c");
+        Load("runs").Get<RunsOptions>().Folders.Should().Equal("runs");
+    }
+
+    [Fact]
     public void Find_UnknownCommand_NamesTheNearest()
     {
         var find = () => CommandTable.Find(["juge"]);

@@ -1,5 +1,6 @@
 using Gram.Host.Configuration;
 using Gram.Models;
+using Gram.Training.Configuration;
 
 namespace Gram.Host.Tests.Configuration;
 

@@ -1,6 +1,7 @@
 using Gram.Host.Commands;
 using Gram.Host.Configuration;
 using Gram.Models;
+using Gram.Training.Configuration;
 
 namespace Gram.Host.Tests.Configuration;
 

@@ -50,6 +50,18 @@ public sealed class ReportTests : IDisposable
     }
 
     [Fact]
+    public void Ppo_StoppedBeforeItsFirstStep_StillHasAPage()
+    {
+        Log();
+        File.WriteAllText(folder.File("samples.jsonl"), "");
+
+        var page = Written(PpoPage.Sections(folder.Path, RunLog.Read(folder.Path), null));
+
+        Rows(page, "results").Single().Should().Equal("steps", "0");
+        page.Descendants("h2").Select(title => title.Value).Should().Equal("Results", "Metrics", "Environment");
+    }
+
+    [Fact]
     public void Train_ARunsFolder_ShowsWhatWasTrainedAndWhatCameOut()
     {
         Log(new() { ["step"] = 5, ["loss"] = 0.75, ["learning_rate"] = 1e-5 }, new() { ["step"] = 10, ["loss"] = 0.25, ["learning_rate"] = 0 }, new() { ["step"] = 10, ["eval_accuracy"] = 0.875 });

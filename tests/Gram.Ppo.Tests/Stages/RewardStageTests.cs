@@ -140,6 +140,21 @@ public sealed class RewardStageTests : IDisposable
     }
 
     [Fact]
+    public void Credit_EstimatorOfOnesOwn_TakesThePlaceOfRloo()
+    {
+        // Given r − β·Σ kl: 0.5 − 0.5·0.6 = 0.2 and 0 − 0.5·0.8 = −0.4.
+        var options = StageWorld.Options with { Advantage = Advantage.Rloo, NumSamples = 2, KlCoef = 0.5 };
+        using var experience = new RewardStage(options, new KlController(0.5, null, 1), new RewardNormaliser(), new Doubled()).Credit(Scored(0.75, 0.5));
+
+        experience.Advantages.ShouldBeNear(Floats([0.4f, 0.4f, 0], [-0.8f, -0.8f, -0.8f]), 1e-6);
+    }
+
+    private sealed class Doubled : IAdvantageEstimator
+    {
+        public double[] Estimate(IReadOnlyList<double> rewards, IReadOnlyList<int> queries) => [.. rewards.Select(reward => 2 * reward)];
+    }
+
+    [Fact]
     public void Credit_AdaptiveKl_SteersTheNextStep()
     {
         var controller = new KlController(0.5, target: 0.1, horizon: 10);

@@ -149,6 +149,14 @@ public sealed class BenchmarkFormTests : IDisposable
         result.Calibration.Should().BeNull("nobody knows the better answer");
     }
 
+    [Fact]
+    public void AlpacaEval_NoPreferenceAtAll_IsAnError()
+    {
+        var file = folder.Write("annotations.jsonl", """{"instruction": "Q", "output_1": "base", "output_2": "mine", "preference": null}""");
+
+        ((Action)(() => BenchmarkFiles.Evaluate("alpaca-eval", file))).Should().Throw<GramException>().WithMessage("*annotations.jsonl holds nothing that alpaca-eval counts*");
+    }
+
     [SkippableFact]
     public void AlpacaEval_ShortMatchedPairs_AreAsHardForTheLengthRuleAsByChance()
     {

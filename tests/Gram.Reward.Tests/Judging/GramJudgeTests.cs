@@ -72,10 +72,7 @@ public sealed class GramJudgeTests : IDisposable
 
         (await judge.ScoreAsync([new("Why?", "So.", "So.")])).Should().Equal(PairScore.Tie);
 
-        judge.Pairs.Should().Be(0);
-        // The model itself gives one half too: both orders show the same prompt.
-        var p = Plain(judge, "Why?", "So.", "So.");
-        new PairScore(p, 1 - p).ScoreA.Should().BeApproximately(0.5, 1e-12);
+        (judge.Pairs, judge.Tokens).Should().Be((0, 0));
     }
 
     [SkippableFact]

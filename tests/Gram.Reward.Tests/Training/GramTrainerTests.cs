@@ -13,6 +13,20 @@ namespace Gram.Reward.Tests.Training;
 public sealed class GramTrainerTests : TrainerTests
 {
     [Fact]
+    public async Task Run_SubscriberThatStops_LeavesACheckpointThatGoesOn()
+    {
+        using (steps.Subscribe(step => { if (step.Step == 2) throw new RunStoppedException("enough"); }))
+        {
+            var run = () => Run(Stage2("stopped"));
+            (await run.Should().ThrowAsync<RunStoppedException>()).WithMessage("stopped after step 2: enough; the last good checkpoint is *checkpoint-2");
+        }
+
+        var resumed = await Run(Stage2("stopped") with { ResumeFromCheckpoint = "true" });
+
+        (resumed.Steps, resumed.TrainLoss).Should().Be((3, (await Run(Stage2("whole"))).TrainLoss));
+    }
+
+    [Fact]
     public async Task Stage2_SeparablePreferences_AreLearnedForPairsItHasNotSeen()
     {
         var result = await Run(Stage2("run") with { MaxSteps = 60, LearningRate = 5e-3, EvalDataset = [Pairs("held-out", 20, first: 100)] });

@@ -3,6 +3,7 @@ using Gram.Models;
 using Gram.Reward.Judging;
 using Gram.Reward.Remote;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Data.Sqlite;
 
 namespace Gram.Serving.Tests.Remote;
 
@@ -97,6 +98,18 @@ public sealed class ChatJudgeTests : IDisposable
     }
 
     [Fact]
+    public async Task Score_FirstFailureForGood_EndsTheOtherRequests()
+    {
+        await using var server = await ChatServer.StartAsync();
+        using var judge = await RemoteJudge.OpenAsync(Options(server) with { Retries = 2 });
+        server.Instead = _ => Results.StatusCode(503);
+
+        (await FluentActions.Invoking(async () => await judge.ScoreAsync(AskedPairs.Many(100))).Should().ThrowAsync<GramException>()).WithMessage("judge at http://127.0.0.1:* refuses (503)*");
+
+        server.Requests.Count.Should().BeLessThan(60, "of 200 requests with two retries each four are under way at a time");
+    }
+
+    [Fact]
     public async Task Score_NobodyThere_IsOneLine()
     {
         using var judge = await RemoteJudge.OpenAsync(AskedPairs.At(new Uri("http://127.0.0.1:1/v1")) with { Model = "gram", Retries = 1 });
@@ -135,6 +148,22 @@ public sealed class ChatJudgeTests : IDisposable
         await using var server = await ChatServer.StartAsync();
 
         (await FluentActions.Invoking(() => RemoteJudge.OpenAsync(Options(server) with { Cache = folder.File("notes.txt") })).Should().ThrowAsync<GramException>()).WithMessage("*notes.txt cannot be opened as a cache of scores: *");
+    }
+
+    [Fact]
+    public async Task Cache_WithATableOfOthers_IsOneLine()
+    {
+        await using (var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = folder.File("others.db"), Pooling = false }.ToString()))
+        {
+            await connection.OpenAsync();
+            await using var command = connection.CreateCommand();
+            command.CommandText = "CREATE TABLE scores (player TEXT, points INTEGER)";
+            await command.ExecuteNonQueryAsync();
+        }
+        await using var server = await ChatServer.StartAsync();
+        using var judge = await RemoteJudge.OpenAsync(Options(server) with { Cache = folder.File("others.db") });
+
+        (await FluentActions.Invoking(async () => await judge.ScoreAsync([AskedPairs.One])).Should().ThrowAsync<GramException>()).WithMessage("*others.db cannot be read as a cache of scores: *(judge_cache)").And.Message.Should().NotContain("\n");
     }
 
     private static RemoteJudgeOptions Options(ChatServer server) => AskedPairs.At(server.BaseUrl) with { Model = "gram", ApiKey = "secret", Concurrency = 4 };

@@ -52,6 +52,10 @@ public sealed class ServerJudgeTests : IDisposable
     }
 
     [Fact]
+    public async Task Open_AddressThatHoldsTheKey_IsRefusedWithoutShowingIt() =>
+        (await FluentActions.Invoking(() => RemoteJudge.OpenAsync(new RemoteJudgeOptions { BaseUrl = new Uri("http://ppo:secret@127.0.0.1:1") })).Should().ThrowAsync<GramException>()).WithMessage("base_url: * set GRAM_JUDGE_API_KEY to the key*").And.Message.Should().NotContain("secret");
+
+    [Fact]
     public async Task Cache_AfterTheServersJudgeChanged_IsAskedAnew()
     {
         var judges = new Queue<LoadedJudge>([new(new RuleJudge(), GramConfig.Published) { Fingerprint = "first" }, new(new RuleJudge(), GramConfig.Published) { Fingerprint = "second" }]);

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
@@ -55,6 +54,17 @@ public sealed class LimitTests
         await using var server = await TestServer.StartAsync(new RuleJudge(), new RewardServerOptions { MaxPairs = 3 });
 
         (await server.RefusalAsync(path, body, 400))["detail"]!.GetValue<string>().Should().Match(detail);
+    }
+
+    [Theory]
+    [InlineData("round_robin")]
+    [InlineData("adaptive")]
+    public async Task Rank_MoreAnswersThanPairsCanBeCountedInAnInt_Is400(string method)
+    {
+        await using var server = await TestServer.StartAsync(new RuleJudge());
+        var answers = string.Join(", ", Enumerable.Repeat("\"a\"", 50_000));
+
+        (await server.RefusalAsync("/v1/rank", $$"""{"prompt": "p", "responses": [{{answers}}], "method": "{{method}}"}""", 400))["detail"]!.GetValue<string>().Should().StartWith("the request asks for 1249975000 pairs");
     }
 
     [Fact]
@@ -164,6 +174,6 @@ public sealed class LimitTests
     internal static async Task WaitAsync(Func<bool> condition)
     {
         for (var i = 0; i < 500 && !condition(); i++) await Task.Delay(10);
-        condition().Should().BeTrue(string.Create(CultureInfo.InvariantCulture, $"it should happen within {5} s"));
+        condition().Should().BeTrue("it should happen within 5 s");
     }
 }

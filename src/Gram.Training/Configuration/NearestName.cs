@@ -1,7 +1,7 @@
-namespace Gram.Host.Configuration;
+namespace Gram.Training.Configuration;
 
 /// <summary>Names the known name that a mistyped one was probably meant to be.</summary>
-internal static class NearestName
+public static class NearestName
 {
     /// <summary>The known name at the smallest edit distance; the first of equally near ones.</summary>
     public static string? Of(string name, IEnumerable<string> known) =>

@@ -1,6 +1,6 @@
-using Gram.Host.Configuration;
+using Gram.Training.Configuration;
 
-namespace Gram.Host.Tests.Configuration;
+namespace Gram.Training.Tests.Configuration;
 
 public sealed class NearestNameTests
 {

@@ -4,30 +4,37 @@ using System.Globalization;
 using System.Reflection;
 using System.Text.Json;
 
-namespace Gram.Host.Configuration;
+namespace Gram.Training.Configuration;
 
 /// <summary>One configuration key, as its property's attributes describe it.</summary>
 /// <param name="Name">The key in YAML and, with two dashes, on the command line.</param>
 /// <param name="Property">The property that it sets.</param>
 /// <param name="Default">The property's value when nothing sets it.</param>
 /// <param name="Prefix">The part of the name that its record's place in the command gives it.</param>
-internal sealed record OptionKey(string Name, PropertyInfo Property, object? Default, string Prefix = "")
+public sealed record OptionKey(string Name, PropertyInfo Property, object? Default, string Prefix = "")
 {
+    /// <summary>What it means, in words.</summary>
     public string Description => Property.GetCustomAttribute<DescriptionAttribute>()?.Description ?? "";
 
+    /// <summary>The numbers that it accepts; null: any.</summary>
     public RangeAttribute? Range => Property.GetCustomAttribute<RangeAttribute>();
 
+    /// <summary>The values of a closed set; empty: any of its kind.</summary>
     public IReadOnlyList<string> Allowed =>
         Property.GetCustomAttribute<AllowedValuesAttribute>() is { } allowed ? [.. allowed.Values.Where(value => value is not null).Select(value => Text(value)!)]
         : ItemType.IsEnum ? [.. Enum.GetNames(ItemType).Select(OptionValue.SnakeCase)]
         : [];
 
+    /// <summary>Whether it must be set.</summary>
     public bool IsRequired => Property.GetCustomAttribute<RequiredAttribute>() is not null;
 
+    /// <summary>Whether it is true or false.</summary>
     public bool IsFlag => ItemType == typeof(bool);
 
+    /// <summary>Whether it holds several values.</summary>
     public bool IsList => ElementType(Property.PropertyType) is not null;
 
+    /// <summary>Whether it can have no value.</summary>
     public bool IsNullable => Nullable.GetUnderlyingType(Property.PropertyType) is not null;
 
     /// <summary>The type of the value, or of a list's items, without its nullability.</summary>

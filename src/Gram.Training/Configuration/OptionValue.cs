@@ -5,10 +5,10 @@ using System.Text;
 using System.Text.Json;
 using Gram.Models;
 
-namespace Gram.Host.Configuration;
+namespace Gram.Training.Configuration;
 
 /// <summary>Turns the texts of a key into its values, or says what is wrong with them.</summary>
-internal static class OptionValue
+public static class OptionValue
 {
     /// <summary>The value that a key's texts write: one text for a scalar (or a list in one line), several for a list's items.</summary>
     /// <exception cref="GramException">The text is of another kind, or out of range.</exception>

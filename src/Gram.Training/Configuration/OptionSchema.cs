@@ -1,20 +1,26 @@
 using System.Collections;
 using System.Reflection;
+using System.Text.Json;
+using Gram.Models;
 using Microsoft.Extensions.Configuration;
 
-namespace Gram.Host.Configuration;
+namespace Gram.Training.Configuration;
 
 /// <summary>An options record of a command. Its keys carry the prefix, so that one record can serve two parts of a command.</summary>
 /// <param name="Type">The record.</param>
 /// <param name="Prefix">What its keys begin with.</param>
 /// <param name="Settled">Keys, without prefix, that the command itself settles: they are not the user's.</param>
-internal sealed record OptionRecord(Type Type, string Prefix = "", params string[] Settled)
+public sealed record OptionRecord(Type Type, string Prefix = "", params string[] Settled)
 {
-    public static implicit operator OptionRecord(Type type) => new(type);
+    /// <summary>A record without a prefix.</summary>
+    public static implicit operator OptionRecord(Type type) => FromType(type);
+
+    /// <summary>A record without a prefix.</summary>
+    public static OptionRecord FromType(Type type) => new(type);
 }
 
 /// <summary>The keys of a command: those of its options records, read from their attributes.</summary>
-internal sealed class OptionSchema
+public sealed class OptionSchema
 {
     /// <summary>Short forms of keys.</summary>
     private static readonly Dictionary<string, string> Aliases = new(StringComparer.OrdinalIgnoreCase) { ["model"] = "model_name_or_path" };
@@ -35,6 +41,9 @@ internal sealed class OptionSchema
     /// <summary>The keys, in the records' order.</summary>
     public IEnumerable<OptionKey> Keys => byName.Values.Select(keys => keys[0]);
 
+    /// <summary>Short forms of keys that are there.</summary>
+    public IEnumerable<(string Name, OptionKey Key)> ShortForms => Aliases.Where(alias => byName.ContainsKey(alias.Value)).Select(alias => (alias.Key, byName[alias.Value][0]));
+
     /// <summary>Whether LLaMA-Factory's keys without effect here are accepted, with a note.</summary>
     public bool AcceptsLlamaFactory { get; }
 
@@ -53,6 +62,38 @@ internal sealed class OptionSchema
     /// <summary>The same, with another's values in place of the defaults.</summary>
     public static IEnumerable<OptionKey> KeysOf(OptionRecord record, object values) =>
         KeysOf(values, record.Prefix).Where(key => !record.Settled.Contains(key.Name[record.Prefix.Length..]));
+
+    /// <summary>The texts of the keys that a source sets, one or a list's several; they are checked.</summary>
+    /// <param name="source">A YAML file, a section of an application's configuration.</param>
+    /// <param name="where">The source, for messages.</param>
+    /// <param name="other">Told of what is no key, with its text.</param>
+    /// <exception cref="GramException">A value is not accepted, or is a mapping.</exception>
+    public IEnumerable<(OptionKey Key, IReadOnlyList<string> Texts)> Read(IConfiguration source, string where, Action<string, string> other)
+    {
+        foreach (var section in source.GetChildren())
+        {
+            IReadOnlyList<string> texts = section.Value is { } text ? [text]
+                : [.. section.GetChildren().Select(item => item.Value ?? throw new GramException($"{where}: '{section.Key}' holds a mapping; a value or a list of values is expected"))];
+            if (All(section.Key) is not [var key, ..] keys)
+            {
+                other(section.Key, string.Join(",", texts));
+                continue;
+            }
+            // A list of one item is not that item's text, in which commas would part it.
+            if (key.IsList && section.Value is null && texts is [var item]) texts = [JsonSerializer.Serialize(new[] { item })];
+            if (texts is [] or [""] && !(key.IsList || key.Default is string)) continue; // "key:" in YAML sets nothing
+            foreach (var each in keys) OptionValue.Parse(each, texts, where);
+            yield return (key, texts);
+        }
+    }
+
+    /// <summary>What is said of a name that is no key.</summary>
+    /// <param name="name">The name.</param>
+    /// <param name="where">Where it stands.</param>
+    /// <param name="others">Other names that are accepted there.</param>
+    /// <param name="hint">Where all keys are listed.</param>
+    public GramException Unknown(string name, string where, IEnumerable<string> others, string hint) =>
+        new($"{where}: unknown key '{name}'; the nearest known one is '{NearestName.Of(name, Keys.Select(key => key.Name).Concat(others))}'{hint}");
 
     /// <summary>Fills an options record: <paramref name="value"/> gives (true, value) for the keys that are set.</summary>
     public static object Bind(OptionRecord options, Func<OptionKey, (bool Set, object? Value)> value)
