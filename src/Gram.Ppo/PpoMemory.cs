@@ -27,7 +27,7 @@ public sealed record PpoMemory
     /// <summary>AdamW's moments of policy and value model.</summary>
     public required long Moments { get; init; }
 
-    /// <summary>The copy that a checkpoint is written from while the run goes on.</summary>
+    /// <summary>The copy that a checkpoint is written from while the run goes on; 0 on a GPU, whose memory it is not in.</summary>
     public required long Checkpoint { get; init; }
 
     /// <summary>Gradient sums of policy and value model, and a backward's own.</summary>
@@ -67,7 +67,7 @@ public sealed record PpoMemory
             Value = !options.HasValueWeights ? 0 : isAdapter ? policy.Adapter(dtype) : policy.TrainedWeights(dtype),
             Judge = judge,
             Moments = moments / options.Processes,
-            Checkpoint = options.SaveSteps > 0 && options.BackgroundSave ? moments + (trained * policy.Masters) : 0,
+            Checkpoint = options.SaveSteps > 0 && options.BackgroundSave && device.type == DeviceType.CPU ? moments + (trained * policy.Masters) : 0,
             Gradients = (trained * policy.Gradients(dtype)) + policy.EmbeddingGradient(dtype),
             Activations = policy.Activations(dtype, (long)options.PerDeviceTrainBatchSize * length, options.GradientCheckpointing, fused: device.type != DeviceType.CUDA) + MemoryEstimate.Room,
             Caches = policy.Cache(dtype, decoded, length) + policy.Cache(dtype, Math.Min(PrefilledPrompts, decoded), longestPrompt) + policy.Logits(decoded + PrefilledPrompts) + MemoryEstimate.Room,

@@ -27,7 +27,7 @@ public sealed record PpoResult
     public WinRates? WinRate { get; init; }
 
     /// <summary>KL from the reference in nats a response, of samples on the held-out prompts (of the last rollout without them).</summary>
-    [JsonPropertyName("kl")]
+    [JsonPropertyName("kl"), JsonNumberHandling(JsonNumberHandling.AllowNamedFloatingPointLiterals)]
     public required double Kl { get; init; }
 
     /// <summary>PPO steps of the run, those before a resume included.</summary>

@@ -40,15 +40,6 @@ public sealed class EmbeddedDemoTests : IDisposable
     }
 
     [Fact]
-    public async Task BestOfN_OnTheDemo_ReportsGoldForEveryN()
-    {
-        var run = await RunAsync("best-of-n", "--n", "1,4", "--max_samples", "16", "--json");
-
-        run.Json["gold"]!.AsArray().Should().HaveCount(2);
-        run.Json["gold"]![0]!["mean"]!.GetValue<double>().Should().BeInRange(0, 1);
-    }
-
-    [Fact]
     public async Task Align_OnTheDemo_TrainsAJudgeFromRawPairs()
     {
         var run = await RunAsync("align", "--max_steps", "1", "--max_samples", "16", "--per_device_train_batch_size", "4", "--max_new_tokens", "16", "--stage1_max_steps", "1", "--stage2_max_steps", "1", "--json");

@@ -253,13 +253,13 @@ public sealed class PpoRunTests
     public async Task Run_OtherReferences_AreWhatSamplesAreJudgedAgainst(Reference reference)
     {
         using var test = new TestRun();
-        var prompts = TestRun.Prompts.Select(prompt => prompt with { Reference = "h h h" }).ToArray();
+        var prompts = TestRun.Prompts.Select(prompt => prompt with { Reference = "<think>g</think> h h h\n" }).ToArray();
 
         await test.Run(test.Options() with { Reference = reference }, evaluates: false, prompts).RunAsync();
 
         var references = test.Samples.SelectMany(logged => logged.Samples).ToLookup(sample => sample.Prompt, sample => sample.Reference);
         references.Should().OnlyContain(group => group.Distinct().Count() == 1);
-        if (reference == Reference.Dataset) references.SelectMany(group => group).Should().OnlyContain(text => text == "h h h");
+        if (reference == Reference.Dataset) references.SelectMany(group => group).Should().OnlyContain(text => text == "h h h", "it is read as a response is");
     }
 
     [Fact]
@@ -271,6 +271,25 @@ public sealed class PpoRunTests
 
         test.Steps.Single().Metrics["episode"].Should().Be(8);
         test.Samples.Single().Samples.Select(sample => sample.Prompt).Distinct().Count().Should().BeLessOrEqualTo(2);
+    }
+
+    /// <summary>Fails where anything on the way of a skipped step, its samples.jsonl or its result, cannot hold a NaN.</summary>
+    [Fact]
+    public async Task Run_PolicyThatIsNoNumber_SkipsItsStepsAndSaysSo()
+    {
+        using var test = new TestRun();
+        using (no_grad())
+        using (var model = CausalLM.Load(test.Policy))
+        {
+            model.Weights["model.norm.weight"].fill_(float.NaN);
+            model.Save(test.Policy);
+        }
+
+        var result = await test.Run(test.Options() with { PpoTarget = 1 }).RunAsync();
+
+        test.Steps.Should().HaveCount(2).And.OnlyContain(step => step.Metrics["gram/skipped_steps"] == 2 && double.IsNaN(step.Metrics["objective/kl"]) && step.Metrics["objective/kl_coef"] == 0.05);
+        File.ReadAllLines(Path.Combine(result.Model, "samples.jsonl")).Should().OnlyContain(line => (string)JsonNode.Parse(line)!["kl"]! == "NaN");
+        ((string)System.Text.Json.JsonSerializer.SerializeToNode(result)!["kl"]!).Should().Be("NaN");
     }
 
     [Fact]

@@ -100,6 +100,37 @@ public sealed class ResumeTests
         (await reseeded.Should().ThrowAsync<GramException>()).WithMessage("*checkpoint-2*seed 7, this run has 8*");
     }
 
+    [Fact]
+    public async Task Resume_FromAStateThatLacksAPart_NamesIt()
+    {
+        using var test = new TestRun();
+        var options = test.Options() with { MaxSteps = 1, SaveSteps = 1 };
+        await test.Run(options, evaluates: false).RunAsync();
+        var path = Path.Combine(test.Output("run"), "checkpoint-1", "trainer_state.json");
+        var state = JsonNode.Parse(File.ReadAllText(path))!;
+        state["ppo"]!.AsObject().Remove("sampling");
+        File.WriteAllText(path, state.ToJsonString());
+
+        var run = () => test.Run(options with { MaxSteps = 2, ResumeFromCheckpoint = "true" }, evaluates: false).RunAsync();
+
+        (await run.Should().ThrowAsync<GramException>()).WithMessage("*checkpoint-1: its trainer_state.json lacks ppo.sampling; name another checkpoint");
+    }
+
+    [Fact]
+    public async Task Resume_AtTheLastStep_SaysTheSameAndBeyondItIsRefused()
+    {
+        using var test = new TestRun();
+        var options = test.Options() with { SaveSteps = 1 };
+        var finished = await test.Run(options, evaluates: false).RunAsync();
+
+        var again = await test.Run(options with { ResumeFromCheckpoint = "true" }, evaluates: false).RunAsync();
+        var shorter = () => test.Run(options with { MaxSteps = 1, ResumeFromCheckpoint = "true" }, evaluates: false).RunAsync();
+
+        finished.Kl.Should().NotBe(0);
+        again.Kl.Should().Be(finished.Kl);
+        (await shorter.Should().ThrowAsync<GramException>()).WithMessage("*checkpoint-2: stands after step 2, and this run ends with step 1; *");
+    }
+
     [Theory]
     [InlineData(true)]
     [InlineData(false)]

@@ -19,6 +19,10 @@ public sealed record BenchFigure(
     [JsonPropertyName("published"), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public PublishedFigure? Published { get; init; }
 
+    /// <summary>For a round robin, judging each of its pairs alone in the same run.</summary>
+    [JsonPropertyName("alone"), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public AloneFigure? Alone { get; init; }
+
     /// <summary>For a figure of several stages, each with its time and floor.</summary>
     [JsonPropertyName("stages"), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<BenchStage>? Stages { get; init; }

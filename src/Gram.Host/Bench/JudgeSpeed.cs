@@ -25,8 +25,7 @@ internal static class JudgeSpeed
         var (model, tokenizer) = (subject.Model, Tokenizer.Load(subject.Directory));
         using var judge = new GramJudge(model, tokenizer, GramConfig.Published);
         var (pairs, labels) = (texts.Pairs(), JudgeLabels.Ids(tokenizer, GramConfig.Published.Labels));
-        var longest = pairs.Max(pair => judge.PromptIds(pair.Question, pair.AnswerA, pair.AnswerB).Length);
-        if (longest > model.Config.MaxPositionEmbeddings) throw new GramException($"a pair takes {longest} tokens, and the model's context is {model.Config.MaxPositionEmbeddings}");
+        CheckRoom(model.Config, judge, pairs);
         judge.ScoreAsync(pairs).AsTask().GetAwaiter().GetResult(); // the preamble, once
         var before = judge.Tokens;
         var scores = judge.ScoreAsync(pairs).AsTask().GetAwaiter().GetResult();
@@ -39,10 +38,20 @@ internal static class JudgeSpeed
         return measured with { Published = new(pairs.Length / seconds, seconds / measured.Seconds, publishedTokens, tokens, gap) };
     }
 
-    /// <summary>Pairs a second; the floor is the arithmetic left once no common beginning of two prompts is computed twice.</summary>
-    private static Measurement Measure(BenchSubject subject, GramJudge judge, AnswerPair[] pairs)
+    /// <summary>Refuses pairs that the model has no room for.</summary>
+    /// <exception cref="GramException">One is longer than its context.</exception>
+    public static void CheckRoom(ModelConfig config, GramJudge judge, AnswerPair[] pairs)
     {
-        var seconds = subject.BestOf(() => judge.ScoreAsync(pairs).AsTask().GetAwaiter().GetResult());
+        var longest = pairs.Max(pair => judge.PromptIds(pair.Question, pair.AnswerA, pair.AnswerB).Length);
+        if (longest > config.MaxPositionEmbeddings) throw new GramException($"a pair takes {longest} tokens, and the model's context is {config.MaxPositionEmbeddings}");
+    }
+
+    private static Measurement Measure(BenchSubject subject, GramJudge judge, AnswerPair[] pairs) =>
+        Of(subject, judge, pairs, subject.BestOf(() => judge.ScoreAsync(pairs).AsTask().GetAwaiter().GetResult()));
+
+    /// <summary>Pairs a second; the floor is the arithmetic left once no common beginning of two prompts is computed twice.</summary>
+    public static Measurement Of(BenchSubject subject, GramJudge judge, AnswerPair[] pairs, double seconds)
+    {
         var work = Work(subject.Model.Config, [.. pairs.SelectMany(pair => new[] { judge.PromptIds(pair.Question, pair.AnswerA, pair.AnswerB), judge.PromptIds(pair.Question, pair.AnswerB, pair.AnswerA) })]);
         return new Measurement(pairs.Length, "pairs/s", seconds, floors => work / floors.Gemm(subject.Model.DType));
     }

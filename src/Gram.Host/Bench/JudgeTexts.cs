@@ -19,6 +19,9 @@ internal sealed record JudgeTexts(string Name, int[] QuestionWords, int[] Answer
     /// <summary>All pairs of 8 short answers to one question.</summary>
     public static readonly JudgeTexts Answers8 = new("answers8", [12], [6, 8, 9, 10, 11, 12, 14, 16], AllPairs: true);
 
+    /// <summary>All pairs of 8 answers of 100 tokens (words of one token each) to one question, as a round robin judges them.</summary>
+    public static readonly JudgeTexts RoundRobin8 = new("round_robin8", [12], [.. Enumerable.Repeat(100, 8)], AllPairs: true);
+
     /// <summary>All sets that are measured beside the published way.</summary>
     public static readonly JudgeTexts[] All = [JudgeBench, Hh, Sst2, Answers8];
 

@@ -6,8 +6,11 @@ internal sealed record Measurement(double Amount, string Unit, double Seconds, F
     /// <summary>For judging, what the published script's way made of the same pairs.</summary>
     public PublishedFigure? Published { get; init; }
 
+    /// <summary>For a round robin, what its pairs cost alone.</summary>
+    public AloneFigure? Alone { get; init; }
+
     /// <summary>Its stages, where it has several.</summary>
     public Func<MachineFloors, IReadOnlyList<BenchStage>>? Stages { get; init; }
 
-    public BenchFigure Against(string name, MachineFloors floors) => new(name, Amount / Seconds, Unit, FloorSeconds(floors) / Seconds) { Published = Published, Stages = Stages?.Invoke(floors) };
+    public BenchFigure Against(string name, MachineFloors floors) => new(name, Amount / Seconds, Unit, FloorSeconds(floors) / Seconds) { Published = Published, Alone = Alone, Stages = Stages?.Invoke(floors) };
 }

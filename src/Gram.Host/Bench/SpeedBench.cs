@@ -65,6 +65,7 @@ public sealed class SpeedBench(string modelDirectory, Device device, Action<stri
         yield return new($"judge_pairs_{suffix}", dtype, JudgeSpeed.Measure);
         foreach (var texts in JudgeTexts.All)
             yield return new($"judge_{texts.Name}_{suffix}", dtype, subject => JudgeSpeed.MeasureBeside(subject, texts));
+        yield return new($"judge_{JudgeTexts.RoundRobin8.Name}_{suffix}", dtype, subject => RoundRobinSpeed.Measure(subject, JudgeTexts.RoundRobin8));
         if (dtype == ScalarType.Float32) yield return new("ppo_step", dtype, PpoStepSpeed.Measure);
     }
 

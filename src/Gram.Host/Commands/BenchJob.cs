@@ -55,6 +55,8 @@ internal sealed class BenchJob(BenchOptions options, Engine engine, ModelFinder 
             text.AppendLine(CultureInfo.InvariantCulture, $"{figure.Name,-20} {figure.Value,12:0.0} {figure.Unit,-10} {figure.Share,6:0.0%} of its floor");
             if (figure.Published is { } published)
                 text.AppendLine(CultureInfo.InvariantCulture, $"{"",-20} {published.Ratio,12:0.00} × the published script's way ({published.Value:0.0} {figure.Unit}): {published.TokensHere} tokens computed instead of {published.Tokens}, scores equal within {published.ScoreGap:0.0e-0}");
+            if (figure.Alone is { } alone)
+                text.AppendLine(CultureInfo.InvariantCulture, $"{"",-20} {alone.Cost,12:0.0%} of what a pair costs alone ({alone.Value:0.0} {figure.Unit}): {alone.TokensHere} tokens computed instead of {alone.Tokens}; {alone.WarmCost:0.0%} where the judge has read its instructions before");
             foreach (var stage in figure.Stages ?? []) text.AppendLine(Text(stage));
         }
         return text.ToString();

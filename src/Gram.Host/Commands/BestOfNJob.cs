@@ -1,16 +1,13 @@
 using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
 using System.Diagnostics;
-using System.Globalization;
-using System.Text;
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using Gram.BestOfN;
 using Gram.Host.Configuration;
 using Gram.Host.Demo;
 using Gram.Host.Hosting;
 using Gram.Host.Reporting;
-using Gram.Models;
+using Gram.Models.Checkpoints;
 using Gram.Models.Generation;
 using Gram.Pipes.Events;
 using Gram.Ppo;
@@ -49,54 +46,47 @@ internal sealed record BestOfNOptions : IValidatableObject
 /// <summary>Generates n answers for each prompt, and picks the best by tournament, for several n.</summary>
 internal sealed class BestOfNJob(
     BestOfNOptions options, TournamentOptions tournament, JudgeOptions judging, RationaleKeys rationale, ModelOptions model, SamplingOptions sampling, CommonOptions common,
-    Settings settings, Engine engine, ModelFinder models, JudgeOpener judges, IPublisher<StepLogged> steps, IPublisher<Notice> notices) : IJob
+    Settings settings, Engine engine, PolicyOpener policies, JudgeOpener judges, IPublisher<StepLogged> steps, IPublisher<Notice> notices) : IJob
 {
+    /// <summary>Keeps what --json prints.</summary>
+    private const string ResultFile = "best_of_n.json";
+
     public async Task<JobResult> RunAsync(CancellationToken cancellationToken)
     {
         var clock = Stopwatch.StartNew();
         var output = OutputFile.Choose(options.Output, "ranked.jsonl", common);
         var (prompts, gold) = Prompts();
-        var policyLocation = await models.PolicyAsync(model.ModelNameOrPath, model.AdapterNameOrPath, cancellationToken);
-        using var policy = new TextModel(policyLocation, model, engine);
+        using var policy = await policies.OpenAsync(model, cancellationToken);
         using var judge = await judges.OpenAsync(judging, rationale, common.Seed, dtype: null, cancellationToken);
+        var method = tournament.Create();
 
-        notices.Publish(new Notice($"generating {options.N.Max()} answers to each of {prompts.Count} prompts"));
-        var groups = policy.Generate(prompts, sampling, greedy: true, options.N.Max(), new RandomSource(common.Seed), steps, onToken: null, cancellationToken);
-        var greedy = groups.Select(group => JudgeText.Clean(group.Greedy!.Text!)).ToList();
-        var answers = groups.Select(group => group.Samples.Select(answer => JudgeText.Clean(answer.Text!)).ToList()).ToList();
-
+        // The answer after the largest n's is what those picked are compared with: one draw, of which nothing was picked.
+        var most = options.N.Max();
+        var drawn = await DrawAsync(policy, prompts, most + 1, cancellationToken);
         // The answers of a small n are the first of a large one's, and the judge remembers the pairs that they share.
         var remembering = new CountingJudge(judge);
-        var method = tournament.Create();
-        var estimates = new List<Estimate>();
+        var questions = prompts.Select(prompt => prompt.QuestionAs(judge.Config.TurnFormat)).ToList();
+        var figures = new List<BestOfNFigure>();
         IReadOnlyList<TournamentResult> results = [];
         foreach (var n in options.N.Order())
         {
             notices.Publish(new Notice($"picking the best of {n}"));
-            results = await method.RankAsync(remembering, [.. prompts.Zip(answers, (prompt, all) => (prompt.QuestionAs(judge.Config.TurnFormat), (IReadOnlyList<string>)all[..n]))], cancellationToken);
-            var best = results.Zip(answers, (result, all) => all[result.Best]).ToList();
-            estimates.Add(gold is not null
-                ? Estimate.OfMean([.. prompts.Zip(best, gold.Score)])
-                : Estimate.OfWins([.. (await remembering.ScoreAsync([.. prompts.Select((prompt, i) => new AnswerPair(prompt.QuestionAs(judge.Config.TurnFormat), best[i], greedy[i]))], cancellationToken)).Select(Win)]));
+            results = await method.RankAsync(remembering, [.. questions.Zip(drawn, (question, answers) => (question, (IReadOnlyList<string>)[.. answers.Take(n).Select(answer => answer.Judged)]))], cancellationToken);
+            var pairs = questions.Zip(drawn, results).Select(item => new AnswerPair(item.First, item.Second[item.Third.Best].Judged, item.Second[most].Judged)).ToList();
+            figures.Add(Figure(n, prompts, pairs, await remembering.ScoreAsync(pairs, cancellationToken), gold));
         }
-        JsonRows.Write(output, prompts.Select((prompt, i) => RankedRow.Of(GenerationFile.RowOf(prompt, answers[i]), results[i], method.Name)));
 
-        var measure = gold is not null ? "gold" : "win_rate";
-        var page = Page(measure, method, [.. options.N.Order().Zip(estimates, (n, estimate) => new PickedOf(n, estimate))], [.. prompts.Select((prompt, i) => new PickedAnswer(prompt.QuestionAs(judge.Config.TurnFormat), greedy[i], answers[i], results[i]))]);
-        var json = new JsonObject
-        {
-            ["n"] = new JsonArray([.. options.N.Order().Select(n => JsonValue.Create(n))]),
-            [measure] = JsonSerializer.SerializeToNode(estimates),
-            ["kl"] = new JsonArray([.. options.N.Order().Select(n => JsonValue.Create(BestOfNKl.Bound(n)))]),
-            ["seconds"] = clock.Elapsed.TotalSeconds,
-        };
-        return new JobResult(json, Text(measure, estimates, options.Prompt is null ? null : answers[0][results[0].Best], output, page)) { DataOnOutput = output == "-" };
+        var ranked = prompts.Select((prompt, i) => new RankedAnswers(prompt, [.. drawn[i].Take(most).Select(answer => answer.Text)], results[i])).ToList();
+        JsonRows.Write(output, ranked.Select(item => RankedRow.Of(GenerationFile.RowOf(item.Prompt, item.Answers), item.Result, method.Name)));
+        var report = new BestOfNReport(figures);
+        var json = report.Json();
+        var beside = new RankedFolder(common.OutputDir!, engine, notices).Write(ranked, $"best of {most} by {method.Name}, {model.ModelNameOrPath}", report.Head, report.Rows, json);
+        var page = new Report(Report.TitleOf(common.OutputDir!), $"best of {most} by {method.Name}, {model.ModelNameOrPath}", BestOfNPage.Sections(report, figures, ranked), settings.ToYaml(), RunEnvironment.Of(engine)).Write(common.OutputDir!);
+        json["seconds"] = clock.Elapsed.TotalSeconds;
+        AtomicFile.WriteText(Path.Combine(common.OutputDir!, ResultFile), new JobResult(json, "").JsonLine + "\n");
+        var best = options.Prompt is null ? "" : $"\n{ranked[0].Best}\n";
+        return new JobResult(json, $"{report.Lines()}{best}\nranked answers: {output}\n{beside}report: {page}\n") { DataOnOutput = output == "-" };
     }
-
-    /// <summary>Writes the report and returns its path.</summary>
-    private string Page(string measure, ITournament method, IReadOnlyList<PickedOf> picked, IReadOnlyList<PickedAnswer> answers) => new Report(
-        Report.TitleOf(common.OutputDir!), $"best of n by {method.Name}, {model.ModelNameOrPath}",
-        BestOfNPage.Sections(measure == "gold" ? "gold score" : "wins over greedy", picked, answers), settings.ToYaml(), RunEnvironment.Of(engine)).Write(common.OutputDir!);
 
     private (IReadOnlyList<Prompt> Prompts, IGoldMeasure? Gold) Prompts()
     {
@@ -107,21 +97,24 @@ internal sealed class BestOfNJob(
             : ([.. PromptFile.Read(options.Input!).Take(most)], null);
     }
 
-    /// <summary>1 won, ½ tied, 0 lost, against the greedy answer.</summary>
-    private static double Win(PairScore score) => score.ScoreA > score.ScoreB ? 1 : score.ScoreA < score.ScoreB ? 0 : 0.5;
-
-    private string Text(string measure, List<Estimate> estimates, string? best, string output, string page)
+    /// <summary>Samples of each prompt: as they are written, and as the judge reads them.</summary>
+    private async Task<IReadOnlyList<IReadOnlyList<(string Text, string Judged)>>> DrawAsync(IPolicy policy, IReadOnlyList<Prompt> prompts, int count, CancellationToken cancellationToken)
     {
-        var text = new StringBuilder();
-        text.AppendLine(measure == "gold" ? "   n  gold score [95 % interval]  KL (nats, at most)" : "   n  wins over greedy [95 %]     KL (nats, at most)");
-        foreach (var (n, estimate) in options.N.Order().Zip(estimates))
-        {
-            text.AppendLine(string.Create(CultureInfo.InvariantCulture, $"{n,4}  {PpoReport.Of(estimate),-26}  {BestOfNKl.Bound(n):0.000}"));
-        }
-        if (best is not null) text.AppendLine().AppendLine(best);
-        text.AppendLine();
-        if (output != "-") text.AppendLine($"ranked answers: {output}");
-        text.AppendLine($"report: {page}");
-        return text.ToString();
+        notices.Publish(new Notice($"generating {count} answers to each of {prompts.Count} prompts"));
+        var (texts, _) = await policy.AnswerAsync(prompts, sampling, count, common.Seed, steps, onToken: null, cancellationToken);
+        if (texts.All(answers => answers.Distinct().Count() == 1)) notices.Publish(new Notice($"all {count} answers to each prompt are the same, so that nothing can be picked: is the temperature above 0, and does the model's server heed it, and a seed for each answer?", IsWarning: true));
+        // A continuation keeps the blanks that it begins with; an answer of its own is trimmed.
+        return [.. prompts.Zip(texts, (prompt, answers) => answers.Select(text => (prompt.AnswerPrefix.Length > 0 ? text : prompt.AnswerOf(text), prompt.AnswerOf(text))).ToList())];
     }
+
+    private static BestOfNFigure Figure(int n, IReadOnlyList<Prompt> prompts, IReadOnlyList<AnswerPair> pairs, IReadOnlyList<PairScore> scores, IGoldMeasure? gold)
+    {
+        var wins = Estimate.OfWins([.. scores.Select(score => Win(score.ScoreA, score.ScoreB))]);
+        if (gold is null) return new(n, wins, null, null);
+        var (picked, single) = (prompts.Zip(pairs, (prompt, pair) => gold.Score(prompt, pair.AnswerA)).ToList(), prompts.Zip(pairs, (prompt, pair) => gold.Score(prompt, pair.AnswerB)));
+        return new(n, wins, Estimate.OfMean(picked), Estimate.OfWins([.. picked.Zip(single, Win)]));
+    }
+
+    /// <summary>1 won, ½ tied, 0 lost.</summary>
+    private static double Win(double score, double other) => score > other ? 1 : score < other ? 0 : 0.5;
 }

@@ -35,21 +35,20 @@ internal sealed record GenerateOptions : IValidatableObject
 }
 
 /// <summary>n responses for each prompt, greedy or sampled.</summary>
-internal sealed class GenerateJob(GenerateOptions options, PromptOptions input, ModelOptions model, SamplingOptions sampling, CommonOptions common, Engine engine, ModelFinder models, IPublisher<StepLogged> steps) : IJob
+internal sealed class GenerateJob(GenerateOptions options, PromptOptions input, ModelOptions model, SamplingOptions sampling, CommonOptions common, PolicyOpener policies, IPublisher<StepLogged> steps) : IJob
 {
     public async Task<JobResult> RunAsync(CancellationToken cancellationToken)
     {
         if (options.Stream && (input.Prompt is null || input.Output is not null || common.Json)) throw new GramException("stream: only the answer to one --prompt is written as it comes, without --output and --json; leave stream out");
+        if (options.Stream && model.Remote.Url is not null) throw new GramException("stream: a model at generator_url gives its answers whole; leave stream out");
         var output = input.Prompt is not null && input.Output is null ? null : OutputFile.Choose(input.Output, "generations.jsonl", common);
         var prompts = PromptReader.Read(input);
-        using var policy = new TextModel(await models.PolicyAsync(model.ModelNameOrPath, model.AdapterNameOrPath, cancellationToken), model, engine);
+        using var policy = await policies.OpenAsync(model, cancellationToken);
         var clock = Stopwatch.StartNew();
-        var groups = policy.Generate(prompts, sampling, greedy: !options.Samples, options.Samples ? options.N : 0, new RandomSource(common.Seed), steps, options.Stream ? Write : null, cancellationToken);
+        var (answers, tokens) = await policy.AnswerAsync(prompts, sampling, options.Samples ? options.N : null, common.Seed, steps, options.Stream ? Write : null, cancellationToken);
         var seconds = clock.Elapsed.TotalSeconds;
 
-        var answers = groups.Select(group => group.Greedy is { } greedy ? [greedy] : group.Samples).ToList();
-        var rows = prompts.Zip(answers, (prompt, group) => GenerationFile.RowOf(prompt, group.Select(answer => answer.Text!))).ToList();
-        var tokens = answers.Sum(group => group.Sum(answer => answer.Tokens.Length));
+        var rows = prompts.Zip(answers, GenerationFile.RowOf).ToList();
         var json = new JsonObject
         {
             ["count"] = prompts.Count,
@@ -61,7 +60,7 @@ internal sealed class GenerateJob(GenerateOptions options, PromptOptions input, 
         if (output is null || (output == "-" && common.Json))
         {
             json["generations"] = new JsonArray([.. rows]);
-            return new JobResult(json, options.Stream ? "" : string.Join("\n\n", answers.SelectMany(group => group.Select(answer => answer.Text))));
+            return new JobResult(json, options.Stream ? "" : string.Join("\n\n", answers.SelectMany(group => group)));
         }
         JsonRows.Write(output, rows);
         json["output"] = output;

@@ -5,9 +5,14 @@ using Microsoft.Extensions.Configuration;
 namespace Gram.Host.Configuration;
 
 /// <summary>Keys of a model that answers prompts.</summary>
-internal sealed record ModelOptions
+internal sealed record ModelOptions : IValidatableObject
 {
-    [ConfigurationKeyName("model_name_or_path"), Required, Description("the model: a Hugging Face directory or hub id (--model is short for it)")]
+    /// <summary>The template that writes prompts as they are.</summary>
+    public const string NoTemplate = "none";
+
+    private const string OwnTemplate = "auto";
+
+    [ConfigurationKeyName("model_name_or_path"), Required, Description("the model: a Hugging Face directory or hub id (--model is short for it); with generator_url the model's name there")]
     public string ModelNameOrPath { get; init; } = "";
 
     [ConfigurationKeyName("adapter_name_or_path"), Description("a LoRA adapter that goes over the model: a PEFT directory or hub id (an adapter that names its base can also be the model)")]
@@ -17,14 +22,25 @@ internal sealed record ModelOptions
     [AllowedValues(null, 8, ErrorMessage = "quantization_bit must be 8: int8 is the only quantised form")]
     public int? QuantizationBit { get; init; }
 
-    [ConfigurationKeyName("template"), Description("chat template of the prompts: a name, none for raw text, or auto for the checkpoint's own")]
-    public string Template { get; init; } = "auto";
+    [ConfigurationKeyName("template"), Description("chat template of the prompts: a name, none for raw text, or auto for the checkpoint's own (of a model at generator_url only these two)")]
+    public string Template { get; init; } = OwnTemplate;
 
     [ConfigurationKeyName("enable_thinking"), Description("whether the chat template opens a think block, where it has one")]
     public bool? EnableThinking { get; init; } = false;
 
     [ConfigurationKeyName("per_device_eval_batch_size"), Description("answers decoded at once"), Range(1, 65536)]
     public int BatchSize { get; init; } = 64;
+
+    /// <summary>Where it is, if not here.</summary>
+    public RemoteGeneratorKeys Remote { get; init; } = new();
+
+    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
+    {
+        foreach (var problem in Remote.Validate(validationContext)) yield return problem;
+        if (Remote.Url is null) yield break;
+        if (AdapterNameOrPath is not null || QuantizationBit is not null) yield return new ValidationResult("adapter_name_or_path, quantization_bit: what a model at generator_url computes with is its server's; leave them out");
+        if (Template is not (OwnTemplate or NoTemplate)) yield return new ValidationResult($"template: a model at generator_url has its server's own template; set {OwnTemplate} for it, or {NoTemplate} for raw text, instead of {Template}");
+    }
 }
 
 /// <summary>Keys of a judge.</summary>

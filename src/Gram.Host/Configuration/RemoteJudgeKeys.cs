@@ -1,7 +1,5 @@
 using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
-using System.Text.Json;
-using System.Text.Json.Nodes;
 using Gram.Models;
 using Gram.Reward.Judging;
 using Gram.Reward.Remote;
@@ -29,9 +27,9 @@ internal sealed record RemoteJudgeKeys : IValidatableObject
 
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {
-        if (BaseUrl is not null && !(Uri.TryCreate(BaseUrl, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https")) yield return new ValidationResult($"base_url: {BaseUrl} is no address such as http://host:5080");
+        if (BaseUrl is not null && !RequestJson.IsAddress(BaseUrl)) yield return new ValidationResult($"base_url: {BaseUrl} is no address such as http://host:5080");
         if (BaseUrl is null && (Config ?? Cache ?? RequestFields) is not null) yield return new ValidationResult("judge_config, judge_cache, judge_request_fields: they are of a judge elsewhere; name it with base_url, or leave them out");
-        if (RequestFields is not null && Parse(RequestFields) is null) yield return new ValidationResult($"judge_request_fields: {RequestFields} is no JSON object");
+        if (RequestFields is not null && RequestJson.Parse(RequestFields) is null) yield return new ValidationResult($"judge_request_fields: {RequestFields} is no JSON object");
     }
 
     /// <summary>The judge that the keys name.</summary>
@@ -44,7 +42,7 @@ internal sealed record RemoteJudgeKeys : IValidatableObject
         Config = Config is null ? GramConfig.Published : Read(Config),
         Cache = Cache,
         Concurrency = Concurrency,
-        RequestFields = RequestFields is null ? null : Parse(RequestFields),
+        RequestFields = RequestFields is null ? null : RequestJson.Parse(RequestFields),
     };
 
     private static GramConfig Read(string path)
@@ -52,17 +50,5 @@ internal sealed record RemoteJudgeKeys : IValidatableObject
         var file = Directory.Exists(path) ? Path.Combine(path, GramConfig.FileName) : path;
         if (!File.Exists(file) || Path.GetFileName(file) != GramConfig.FileName) throw new GramException($"judge_config: {path} is neither a {GramConfig.FileName} nor a folder that holds one");
         return GramConfig.Read(Path.GetDirectoryName(Path.GetFullPath(file))!);
-    }
-
-    private static JsonObject? Parse(string text)
-    {
-        try
-        {
-            return JsonNode.Parse(text) as JsonObject;
-        }
-        catch (JsonException)
-        {
-            return null;
-        }
     }
 }

@@ -14,7 +14,7 @@ internal sealed class Settings
     private const string InEnvironment = "environment", OnCommandLine = "command line";
 
     /// <summary>Data of the preset that no longer fit where the user names other data, by the key that names them.</summary>
-    private static readonly Dictionary<string, string> PartOf = new() { ["input"] = "prompt", ["eval_dataset"] = "dataset", ["judge_eval_dataset"] = "judge_dataset", ["reward_model"] = "base_url" };
+    private static readonly Dictionary<string, string> PartOf = new() { ["input"] = "prompt", ["eval_dataset"] = "dataset", ["judge_eval_dataset"] = "judge_dataset", ["reward_model"] = "base_url", [ModelKey] = "generator_url" };
 
     private readonly OptionSchema schema;
     private readonly Dictionary<string, (IReadOnlyList<string> Texts, string Where)> values = new(StringComparer.OrdinalIgnoreCase);

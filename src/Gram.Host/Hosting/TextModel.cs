@@ -1,8 +1,8 @@
 using System.Diagnostics;
 using Gram.Host.Configuration;
-using Gram.Models.Speed;
 using Gram.Models;
 using Gram.Models.Generation;
+using Gram.Models.Speed;
 using Gram.Models.Tokenization;
 using Gram.Models.Transformer;
 using Gram.Pipes.Events;
@@ -14,7 +14,7 @@ using Gram.Training.Runs;
 namespace Gram.Host.Hosting;
 
 /// <summary>A language model with its tokenizer and chat template: prompts in, answers out.</summary>
-internal sealed class TextModel : IDisposable
+internal sealed class TextModel : IPolicy
 {
     /// <summary>Answers that end between two lines of progress.</summary>
     private const int ProgressAnswers = 512;
@@ -35,6 +35,15 @@ internal sealed class TextModel : IDisposable
         var quantize = options.QuantizationBit is not null;
         model = CausalLM.Load(location, engine.InferenceDType(Workload.Decoding, quantize), engine.Device, quantize);
         generator = new Generator(model, model.Config.EosTokenIds, tokenizer.PadTokenId ?? (model.Config.EosTokenIds is [var end, ..] ? end : 0), tokenizer);
+    }
+
+    /// <inheritdoc/>
+    public Task<PolicyAnswers> AnswerAsync(
+        IReadOnlyList<Prompt> prompts, SamplingOptions sampling, int? samples, ulong seed, IPublisher<StepLogged> steps, Action<GeneratedToken>? onToken, CancellationToken cancellationToken)
+    {
+        var groups = Generate(prompts, sampling, greedy: samples is null, samples ?? 0, new RandomSource(seed), steps, onToken, cancellationToken);
+        var answers = groups.Select(group => group.Greedy is { } greedy ? [greedy] : group.Samples).ToList();
+        return Task.FromResult(new PolicyAnswers([.. answers.Select(group => group.Select(answer => answer.Text!).ToList())], answers.Sum(group => group.Sum(answer => (long)answer.Tokens.Length))));
     }
 
     /// <summary>Answers of each prompt, in the prompts' order: the greedy one, where asked for, and the samples. Progress counts prompts.</summary>

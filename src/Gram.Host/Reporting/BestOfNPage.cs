@@ -5,44 +5,40 @@ using Gram.Ppo;
 
 namespace Gram.Host.Reporting;
 
-/// <summary>An n of best-of-n.</summary>
-/// <param name="N">How many answers the best was picked of.</param>
-/// <param name="Measure">What the picked answers are worth.</param>
-internal sealed record PickedOf(int N, Estimate Measure);
-
-/// <summary>A prompt with its greedy answer and all that were drawn, ranked.</summary>
-internal sealed record PickedAnswer(string Question, string Greedy, IReadOnlyList<string> Answers, TournamentResult Result);
-
 /// <summary>What best-of-n's report shows: what picking buys and how far it moves from the policy, and the answers that were picked.</summary>
 internal static class BestOfNPage
 {
     private const int ShownPrompts = 12;
 
     /// <summary>Its sections.</summary>
-    /// <param name="measure">What the picked answers were measured by.</param>
-    /// <param name="picked">Every n, the smallest first.</param>
-    /// <param name="answers">Each prompt's answers, ranked among the largest n.</param>
-    public static IEnumerable<XElement?> Sections(string measure, IReadOnlyList<PickedOf> picked, IReadOnlyList<PickedAnswer> answers)
+    /// <param name="report">What it came to, for its table.</param>
+    /// <param name="figures">Every n, the smallest first.</param>
+    /// <param name="ranked">Each prompt's answers, ranked among the largest n.</param>
+    public static IEnumerable<XElement?> Sections(BestOfNReport report, IReadOnlyList<BestOfNFigure> figures, IReadOnlyList<RankedAnswers> ranked)
     {
+        var measure = figures[0].Gold is null ? "wins by the judge" : "gold score";
         yield return Html.Section("Results",
-            new XElement("p", Html.Invariant($"{answers.Count} prompts; means with 95 % intervals. KL is at most how far picking moves from the policy: log n − (n − 1)/n nats a response.")),
-            Html.Table("results", ["n", measure, "KL"], picked.Select(of => new[] { $"{of.N}", PpoReport.Of(of.Measure), Html.Number(BestOfNKl.Bound(of.N)) })));
-        if (picked.Count > 1)
+            new XElement("p", Html.Invariant($"{ranked.Count} prompts; means with 95 % intervals. Wins are over one further answer, drawn alike. KL is at most how far picking moves from the policy: log n − (n − 1)/n nats a response.")),
+            Html.Table("results", report.Head, report.Rows));
+        if (figures.Count > 1)
         {
             yield return Html.Section("Curves", new XElement("div", new XAttribute("class", "pictures"),
-                ChartSvg.Of(new("What picking buys", measure, "n, answers picked from", [Curve(measure, picked, of => of.N)]) { IsLogarithmic = true }),
-                ChartSvg.Of(new("What it costs in KL", measure, "KL from the policy, nats a response, at most", [Curve(measure, picked, of => BestOfNKl.Bound(of.N))]))));
+                ChartSvg.Of(new("What picking buys", measure, "n, answers picked from", [Curve(measure, figures, figure => figure.N)]) { IsLogarithmic = true }),
+                ChartSvg.Of(new("What it costs in KL", measure, "KL from the policy, nats a response, at most", [Curve(measure, figures, figure => BestOfNKl.Bound(figure.N))]))));
         }
         yield return Html.Section("Answers",
-            new XElement("p", Html.Invariant($"The first prompts, each with the best and the last of {picked[^1].N}. A score is the mean over an answer's comparisons.")),
-            Html.Table("answers", ["prompt", "greedy", "best", "last", "score of the best", "comparisons"], answers.Take(ShownPrompts).Select(Row)));
+            new XElement("p", Html.Invariant($"The first prompts, each with the best and the last of {figures[^1].N}. A score is the mean over an answer's comparisons.")),
+            Html.Table("answers", ["prompt", "best", "last", "score of the best", "comparisons"], ranked.Take(ShownPrompts).Select(Row)));
     }
 
-    private static Curve Curve(string measure, IReadOnlyList<PickedOf> picked, Func<PickedOf, double> at) =>
-        new(measure, [.. picked.Select(of => (at(of), of.Measure.Mean))], [.. picked.Select(of => (at(of), of.Measure.Low, of.Measure.High))]);
+    private static Curve Curve(string measure, IReadOnlyList<BestOfNFigure> figures, Func<BestOfNFigure, double> at)
+    {
+        Estimate Of(BestOfNFigure figure) => figure.Gold ?? figure.WinRate;
+        return new(measure, [.. figures.Select(figure => (at(figure), Of(figure).Mean))], [.. figures.Select(figure => (at(figure), Of(figure).Low, Of(figure).High))]);
+    }
 
-    private static string[] Row(PickedAnswer picked) =>
+    private static string[] Row(RankedAnswers ranked) =>
     [
-        picked.Question, picked.Greedy, picked.Answers[picked.Result.Best], picked.Answers[picked.Result.Ranking[^1]], Html.Number(picked.Result.Scores[picked.Result.Best]), $"{picked.Result.Comparisons.Count}",
+        ranked.Prompt.Question, ranked.Answers[ranked.Result.Best], ranked.Answers[ranked.Result.Ranking[^1]], Html.Number(ranked.Result.Scores[ranked.Result.Best]), $"{ranked.Result.Comparisons.Count}",
     ];
 }

@@ -20,6 +20,9 @@ internal sealed record Report(string Title, string Kind, IEnumerable<XElement?> 
     /// <summary>Whatever a model's answer says, the page asks for nothing and runs nothing.</summary>
     private const string Policy = "default-src 'none'; style-src 'unsafe-inline'";
 
+    /// <summary>Style of its own, beside every page's.</summary>
+    public string Css { get; init; } = "";
+
     /// <summary>The file in a folder.</summary>
     public static string PathIn(string directory) => Path.Combine(directory, FileName);
 
@@ -27,22 +30,23 @@ internal sealed record Report(string Title, string Kind, IEnumerable<XElement?> 
     public static string TitleOf(string directory) => Path.GetFileName(Path.GetFullPath(directory).TrimEnd(Path.DirectorySeparatorChar));
 
     /// <summary>Writes the file into a folder and returns its path.</summary>
-    public string Write(string directory)
+    public string Write(string directory, string fileName = FileName)
     {
+        var path = Path.Combine(directory, fileName);
         var page = new XElement("html", new XAttribute("lang", "en"),
             new XElement("head",
                 new XElement("meta", new XAttribute("charset", "utf-8")),
                 new XElement("meta", new XAttribute("name", "viewport"), new XAttribute("content", "width=device-width, initial-scale=1")),
                 new XElement("meta", new XAttribute("http-equiv", "Content-Security-Policy"), new XAttribute("content", Policy)),
                 new XElement("title", Html.Clean($"{Title}: {Kind}")),
-                new XElement("style", ReportStyle.Css)),
+                new XElement("style", ReportStyle.Css + Css)),
             new XElement("body",
                 new XElement("header", new XElement("h1", Html.Clean(Title)), new XElement("p", new XAttribute("id", "kind"), Html.Clean(Kind))),
                 new XElement("main",
                     Sections,
                     Config is null ? null : Html.Section("Configuration", new XElement("pre", Html.Clean(Config))),
                     Html.Section("Environment", Html.Table("environment", [], Environment.Select(entry => new[] { entry.Name, entry.Value }))))));
-        AtomicFile.WriteText(PathIn(directory), $"<!DOCTYPE html>\n{page.ToString(SaveOptions.DisableFormatting)}\n");
-        return PathIn(directory);
+        AtomicFile.WriteText(path, $"<!DOCTYPE html>\n{page.ToString(SaveOptions.DisableFormatting)}\n");
+        return path;
     }
 }

@@ -52,7 +52,7 @@ internal static class SafetensorsHeader
             }
             return entries;
         }
-        catch (JsonException error)
+        catch (Exception error) when (error is JsonException or InvalidOperationException) // the second: half of a surrogate pair in a string
         {
             throw new GramException($"{path}: header is not JSON: fetch the file again", error);
         }

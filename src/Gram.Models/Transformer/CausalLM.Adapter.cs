@@ -71,7 +71,7 @@ public sealed partial class CausalLM
         return new(Config, Weights.ToDictionary(weight => weight.Key, weight => Merged(weight.Key, weight.Value).DetachFromDisposeScope()));
 
         Tensor Merged(string name, Tensor weight) =>
-            name.EndsWith(".weight", StringComparison.Ordinal) && Adapter!.Linears.TryGetValue(name[..^".weight".Length], out var linear) ? linear.Merge(weight) : weight.detach().clone();
+            name.EndsWith(".weight", StringComparison.Ordinal) && Adapter!.Linears.TryGetValue(name[..^".weight".Length], out var linear) ? linear.Merge(weight) : weight.clone();
     }
 
     /// <summary>

@@ -312,7 +312,7 @@ public sealed partial class CausalLM : IDisposable
 
     private Dictionary<string, Tensor> CopyOfWeights(ScalarType dtype)
     {
-        if (Device.type != DeviceType.CPU) return Weights.ToDictionary(weight => weight.Key, weight => weight.Value.detach().to(dtype, copy: true).DetachFromDisposeScope());
+        if (Device.type != DeviceType.CPU) return Weights.ToDictionary(weight => weight.Key, weight => weight.Value.to(dtype, copy: true).DetachFromDisposeScope());
         using var pages = HugePages.For(Weights.Values.Select(weight => (weight.numel(), dtype)));
         return Weights.ToDictionary(weight => weight.Key, weight => pages.Empty(weight.Value.shape, dtype).copy_(weight.Value).DetachFromDisposeScope());
     }

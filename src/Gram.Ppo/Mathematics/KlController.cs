@@ -12,10 +12,10 @@ public sealed class KlController(double beta, double? target, int horizon)
     /// <summary>β now; saved in checkpoints.</summary>
     public double Beta { get; set; } = beta;
 
-    /// <summary>Takes in a step's KL (mean over n responses of Σ_t kl_t).</summary>
+    /// <summary>Takes in a step's KL (mean over n responses of Σ_t kl_t). NaN, whose step is skipped, leaves β as it is: it would stay NaN.</summary>
     public void Update(double kl, int responses)
     {
-        if (target is not { } goal) return;
+        if (target is not { } goal || double.IsNaN(kl)) return;
         Beta *= 1 + (Math.Clamp((kl / goal) - 1, -0.2, 0.2) * responses / horizon);
     }
 }

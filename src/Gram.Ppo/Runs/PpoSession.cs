@@ -92,10 +92,12 @@ internal sealed class PpoSession : IDisposable
             if (checkpoint is not null)
             {
                 doneSteps = RunDirectory.GlobalStep(checkpoint);
+                if (doneSteps > totalSteps) throw new GramException($"{checkpoint}: stands after step {doneSteps}, and this run ends with step {totalSteps}; raise max_steps or num_train_epochs, or name an earlier checkpoint");
                 state.Load(RunDirectory.ReadState(checkpoint), checkpoint);
                 models.Check(checkpoint);
             }
             if (group.Leads()) files = new RunFiles(options, checkpoint, configYaml, events.Notices);
+            lastKl = files?.LoggedKl ?? 0;
         }
         catch
         {
@@ -130,6 +132,7 @@ internal sealed class PpoSession : IDisposable
         catch (OperationCanceledException)
         {
             // Nothing was learnt since the last whole step: its state, taken before this step's draws, is where the run goes on.
+            files?.Finish(); // it may be the one that is being written
             if (group.Any(files?.HasCheckpoint(step) == false)) Save(step, before, beside: false);
             throw;
         }

@@ -35,6 +35,9 @@ internal sealed class RunFiles : IDisposable
         }
     }
 
+    /// <summary>The KL of the last step that is logged: what a run says that has no step left; null before any.</summary>
+    public double? LoggedKl => directory.Curve("objective/kl") is [.., var logged] ? logged.Value : null;
+
     /// <summary>Whether there is a checkpoint of a step.</summary>
     public bool HasCheckpoint(int step) => Directory.Exists(directory.CheckpointOf(step));
 

@@ -25,24 +25,26 @@ internal sealed class RunState(ulong seed, PromptOrder order, RandomSource sampl
         },
     };
 
-    /// <exception cref="GramException">The state is not of a PPO run, or of one with other prompts or another seed.</exception>
+    /// <exception cref="GramException">The state is not of a PPO run, lacks a part, or is of one with other prompts or another seed.</exception>
     public void Load(JsonObject state, string checkpoint)
     {
-        if (state["ppo"] is not { } ppo) throw new GramException($"{checkpoint}: its trainer_state.json is not of a PPO run; name a checkpoint of one");
+        if (state["ppo"] is not JsonObject ppo) throw new GramException($"{checkpoint}: its trainer_state.json is not of a PPO run; name a checkpoint of one");
         Same("seed", seed);
         Same("prompts", (ulong)order.Count);
-        order.Load(ppo["prompt_order"]!);
-        sampling.State = RandomState.Load(ppo["sampling"]!);
-        shuffling.State = RandomState.Load(ppo["shuffling"]!);
-        learner.OptimizerStep = ppo["optimizer_step"]!.GetValue<int>();
-        learner.SkippedInARow = ppo["skipped_in_a_row"]!.GetValue<int>();
-        kl.Beta = ppo["kl_coef"]!.GetValue<double>();
-        normaliser.Count = ppo["reward_count"]!.GetValue<long>();
-        normaliser.SumOfSquares = ppo["reward_sum_of_squares"]!.GetValue<double>();
+        order.Load(Field("prompt_order"));
+        sampling.State = RandomState.Load(Field("sampling"));
+        shuffling.State = RandomState.Load(Field("shuffling"));
+        learner.OptimizerStep = Field("optimizer_step").GetValue<int>();
+        learner.SkippedInARow = Field("skipped_in_a_row").GetValue<int>();
+        kl.Beta = Field("kl_coef").GetValue<double>();
+        normaliser.Count = Field("reward_count").GetValue<long>();
+        normaliser.SumOfSquares = Field("reward_sum_of_squares").GetValue<double>();
+
+        JsonNode Field(string name) => ppo[name] ?? throw new GramException($"{checkpoint}: its trainer_state.json lacks ppo.{name}; name another checkpoint");
 
         void Same(string name, ulong expected)
         {
-            if (ppo[name]?.GetValue<ulong>() is var saved && saved != expected) throw new GramException($"{checkpoint}: was trained with {name} {saved}, this run has {expected}; resume with the settings and data of the checkpoint");
+            if (Field(name).GetValue<ulong>() is var saved && saved != expected) throw new GramException($"{checkpoint}: was trained with {name} {saved}, this run has {expected}; resume with the settings and data of the checkpoint");
         }
     }
 }

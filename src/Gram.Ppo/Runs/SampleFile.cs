@@ -1,24 +1,24 @@
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
-using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
 using Gram.Models.Checkpoints;
 using Gram.Ppo.Events;
+using Gram.Training.Runs;
 
 namespace Gram.Ppo.Runs;
 
-/// <summary>samples.jsonl of a run directory. A resumed run keeps the lines up to its step.</summary>
+/// <summary>samples.jsonl of a run directory. A resumed run keeps the lines up to its step. Numbers that are not finite are written as strings, as in the log.</summary>
 internal sealed class SampleFile : IDisposable
 {
-    private static readonly JsonSerializerOptions Readable = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions Readable = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals };
 
     private readonly FileStream file;
 
     public SampleFile(string directory, int keptStep)
     {
         var path = Path.Combine(directory, "samples.jsonl");
-        var kept = keptStep > 0 && File.Exists(path) ? File.ReadLines(path).TakeWhile(line => StepOf(line) <= keptStep).ToArray() : [];
-        AtomicFile.WriteText(path, string.Concat(kept.Select(line => line + "\n")));
+        AtomicFile.WriteText(path, string.Concat(StepLines.UpTo(path, keptStep).Select(line => line + "\n")));
         file = new FileStream(path, FileMode.Append, FileAccess.Write, FileShare.Read, bufferSize: 0);
     }
 
@@ -26,16 +26,4 @@ internal sealed class SampleFile : IDisposable
         file.Write(Encoding.UTF8.GetBytes(string.Concat(samples.Select(sample => JsonSerializer.Serialize(sample, Readable) + "\n"))));
 
     public void Dispose() => file.Dispose();
-
-    private static int? StepOf(string line)
-    {
-        try
-        {
-            return (int?)JsonNode.Parse(line)?["step"];
-        }
-        catch (JsonException)
-        {
-            return null; // the line that a killed run was writing
-        }
-    }
 }

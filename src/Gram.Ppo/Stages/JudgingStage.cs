@@ -1,5 +1,6 @@
 using Gram.Models;
 using Gram.Ppo.Records;
+using Gram.Reward.Judging;
 
 namespace Gram.Ppo.Stages;
 
@@ -33,6 +34,6 @@ public sealed class JudgingStage(PairScoring scoring, AnswerText text, RewardFro
     {
         Reference.Greedy => text.Of(row.Prompt, row.Greedy!),
         Reference.Initial => initialAnswers[row.Prompt.Index],
-        _ => row.Prompt.Prompt.Reference!,
+        _ => JudgeText.Clean(row.Prompt.Prompt.Reference!),
     };
 }

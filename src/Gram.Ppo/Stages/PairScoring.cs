@@ -1,3 +1,4 @@
+using Gram.Models;
 using Gram.Ppo.Records;
 using Gram.Reward.Judging;
 
@@ -10,6 +11,7 @@ namespace Gram.Ppo.Stages;
 public sealed class PairScoring(IPairJudge judge, GramConfig config, bool markerPenalty)
 {
     /// <summary>A verdict for each (question, answer, reference), and how many of them the judge was asked for.</summary>
+    /// <exception cref="GramException">The judge did not give one finite score a pair.</exception>
     public async ValueTask<(IReadOnlyList<Verdict> Verdicts, int Judged)> ScoreAsync(IReadOnlyList<(string Question, string Answer, string Reference)> items, CancellationToken cancellationToken)
     {
         var (pairs, judged) = await CompareAsync([.. items.Select(item => new AnswerPair(item.Question, item.Answer, item.Reference))], cancellationToken);
@@ -41,6 +43,8 @@ public sealed class PairScoring(IPairJudge judge, GramConfig config, bool marker
     {
         var asked = Enumerable.Range(0, pairs.Count).Where(i => pairs[i].AnswerA != pairs[i].AnswerB).ToArray();
         var scores = asked.Length == 0 ? [] : await judge.ScoreAsync([.. asked.Select(i => pairs[i])], cancellationToken);
+        if (scores.Count != asked.Length) throw new GramException($"the judge gave {scores.Count} scores for {asked.Length} pairs: it must give one for each");
+        if (Enumerable.Range(0, scores.Count).FirstOrDefault(i => !double.IsFinite(scores[i].ScoreA), -1) is >= 0 and var bad) throw new GramException($"the judge gave {scores[bad].ScoreA} for pair {bad + 1} of {asked.Length}: a score must be finite");
         var all = Enumerable.Repeat(PairScore.Tie, pairs.Count).ToArray();
         foreach (var (i, score) in asked.Zip(scores)) all[i] = score;
         return (all, asked.Length);

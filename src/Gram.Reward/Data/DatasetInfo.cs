@@ -1,6 +1,8 @@
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Gram.Models;
+using Gram.Models.Checkpoints;
 
 namespace Gram.Reward.Data;
 
@@ -60,9 +62,12 @@ public sealed record DatasetTags
 /// <param name="Tags">Names inside turns.</param>
 public sealed record DatasetInfo(string Name, string File, DatasetFormat? Format, bool? Ranking, DatasetColumns Columns, DatasetTags Tags)
 {
+    private static readonly JsonSerializerOptions Readable = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
     private static readonly string[] KnownKeys = ["file_name", "formatting", "ranking", "columns", "tags"];
     private static readonly string[] KnownColumns = ["prompt", "query", "response", "history", "system", "messages", "chosen", "rejected"];
     private static readonly string[] KnownTags = ["role_tag", "content_tag", "user_tag", "assistant_tag", "system_tag", "observation_tag", "function_tag"];
+
+    private const string RegistryName = "dataset_info.json";
 
     /// <summary>LLaMA-Factory's names where an entry has no columns of its own.</summary>
     public static DatasetColumns DefaultColumns { get; } = new()
@@ -74,7 +79,7 @@ public sealed record DatasetInfo(string Name, string File, DatasetFormat? Format
     /// <exception cref="GramException">It is neither; the message lists the registered names.</exception>
     public static DatasetInfo Find(string name, string datasetDir)
     {
-        var registry = Path.Combine(datasetDir, "dataset_info.json");
+        var registry = Path.Combine(datasetDir, RegistryName);
         var entries = System.IO.File.Exists(registry) ? ReadRegistry(registry) : null;
         if (entries?[name] is { } entry) return Parse(name, entry as JsonObject ?? throw Bad(registry, name, "must be an object"), datasetDir, registry);
         if (name == "-") return Bare(name);
@@ -85,9 +90,24 @@ public sealed record DatasetInfo(string Name, string File, DatasetFormat? Format
             : $"data set {name} is neither a file nor a name in {registry} (known: {string.Join(", ", entries.Select(pair => pair.Key))})");
     }
 
+    /// <summary>Writes entries into a folder's dataset_info.json, beside those of other names; null takes one out.</summary>
+    /// <exception cref="GramException">The file that is there is broken, or cannot be written.</exception>
+    public static void Register(string folder, IReadOnlyDictionary<string, JsonObject?> entries)
+    {
+        ArgumentNullException.ThrowIfNull(entries);
+        var path = Path.Combine(folder, RegistryName);
+        var all = System.IO.File.Exists(path) ? ReadRegistry(path) : [];
+        foreach (var (name, entry) in entries)
+        {
+            if (entry is null) all.Remove(name);
+            else all[name] = entry;
+        }
+        AtomicFile.WriteText(path, all.ToJsonString(Readable) + "\n");
+    }
+
     /// <summary>An entry of dataset_info.json. Its columns or tags replace all defaults, as in LLaMA-Factory.</summary>
     /// <exception cref="GramException">The entry has a wrong key or value.</exception>
-    public static DatasetInfo Parse(string name, JsonObject entry, string datasetDir, string registry = "dataset_info.json")
+    public static DatasetInfo Parse(string name, JsonObject entry, string datasetDir, string registry = RegistryName)
     {
         foreach (var (key, _) in entry)
             if (!KnownKeys.Contains(key)) throw Bad(registry, name, $"has the key {key}; known are {string.Join(", ", KnownKeys)} (data come from files here)");

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Gram.Models.Tokenization;
+using Gram.Reward.Judging;
 
 namespace Gram.Reward.Data;
 
@@ -17,11 +18,14 @@ public sealed record Prompt(string? Text, IReadOnlyList<ChatMessage>? Messages =
     /// <summary>Text of the row's <c>answer_prefix</c>, which a response continues: the judge reads it before the response. Empty where there is none.</summary>
     public string AnswerPrefix { get; init; } = "";
 
+    /// <summary>A response as the judge reads it: what it continues before it, no thoughts, trimmed (ppo.md §1).</summary>
+    public string AnswerOf(string response) => JudgeText.Clean(AnswerPrefix + response);
+
     /// <summary>The judge's {question}: gram.md §1's rule for conversations.</summary>
     public string Question => QuestionAs(DefaultTurnFormat);
 
     /// <summary>
-    /// The judge's {question} with another turn format (<see cref="Judging.GramConfig.TurnFormat"/>). One user turn is its
+    /// The judge's {question} with another turn format (<see cref="GramConfig.TurnFormat"/>). One user turn is its
     /// content; otherwise a leading system message as it is, then each turn in the format, blank lines between, ending with
     /// the last user turn.
     /// </summary>

@@ -8,7 +8,7 @@ namespace Gram.Reward.Remote;
 /// A GRAM model behind an OpenAI-compatible chat endpoint: one request an order, for one token, with the log-probabilities of the
 /// likeliest ones. The softmax over the two labels needs both among them: a label that is missing is an error, never probability 0.
 /// </summary>
-internal sealed class ChatJudge(JudgeClient client, RemoteJudgeOptions options) : IPairJudge
+internal sealed class ChatJudge(ApiClient client, RemoteJudgeOptions options) : IPairJudge
 {
     /// <summary>Tokens whose log-probabilities are asked for: as many as the protocol allows.</summary>
     private const int TopLogProbs = 20;
@@ -21,7 +21,7 @@ internal sealed class ChatJudge(JudgeClient client, RemoteJudgeOptions options) 
     /// <inheritdoc/>
     /// <exception cref="GramException">The server cannot be asked, refuses, or does not give both labels' log-probabilities.</exception>
     public async ValueTask<IReadOnlyList<PairScore>> ScoreAsync(IReadOnlyList<AnswerPair> pairs, CancellationToken cancellationToken = default) =>
-        await JudgeClient.AskEachAsync(pairs, ScoreAsync, cancellationToken);
+        await ApiClient.AskEachAsync(pairs, ScoreAsync, cancellationToken);
 
     private async Task<PairScore> ScoreAsync(AnswerPair pair, CancellationToken cancellationToken)
     {

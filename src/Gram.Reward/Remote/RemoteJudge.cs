@@ -7,11 +7,11 @@ namespace Gram.Reward.Remote;
 /// <summary>A judge that is elsewhere: this project's reward server, or a GRAM model behind an OpenAI-compatible chat endpoint.</summary>
 public sealed class RemoteJudge : IPairJudge, IDisposable
 {
-    private readonly JudgeClient client;
+    private readonly ApiClient client;
     private readonly IPairJudge judge;
     private readonly ScoreCache? cache;
 
-    private RemoteJudge(JudgeClient client, IPairJudge judge, GramConfig config, string fingerprint, string? cachePath)
+    private RemoteJudge(ApiClient client, IPairJudge judge, GramConfig config, string fingerprint, string? cachePath)
     {
         (this.client, this.judge, Config, Fingerprint) = (client, judge, config, fingerprint);
         cache = cachePath is null ? null : new ScoreCache(cachePath, fingerprint);
@@ -33,9 +33,7 @@ public sealed class RemoteJudge : IPairJudge, IDisposable
     /// <exception cref="GramException">It cannot be reached, refuses, its address holds a key, or the cache cannot be opened.</exception>
     public static async Task<RemoteJudge> OpenAsync(RemoteJudgeOptions options, CancellationToken cancellationToken = default)
     {
-        // Messages and logs show the address.
-        if (options.BaseUrl.UserInfo.Length > 0) throw new GramException($"base_url: the address of the judge at {options.BaseUrl.Host} holds a name or a key: set {RemoteJudgeOptions.KeyVariable} to the key, and leave it out of the address");
-        var client = new JudgeClient(options);
+        var client = new ApiClient(options);
         try
         {
             if (options.Model is not null)

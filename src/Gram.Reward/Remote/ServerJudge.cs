@@ -5,7 +5,7 @@ using Gram.Reward.Judging;
 namespace Gram.Reward.Remote;
 
 /// <summary>The judge of this project's own reward server (<c>/v1/compare</c>), which puts both orders together itself.</summary>
-internal sealed class ServerJudge(JudgeClient client) : IPairJudge
+internal sealed class ServerJudge(ApiClient client) : IPairJudge
 {
     /// <summary>Pairs of a request.</summary>
     private const int PairsPerRequest = 32;
@@ -33,7 +33,7 @@ internal sealed class ServerJudge(JudgeClient client) : IPairJudge
     /// <inheritdoc/>
     /// <exception cref="GramException">The server cannot be asked, or refuses.</exception>
     public async ValueTask<IReadOnlyList<PairScore>> ScoreAsync(IReadOnlyList<AnswerPair> pairs, CancellationToken cancellationToken = default) =>
-        [.. (await JudgeClient.AskEachAsync(pairs.Chunk(PairsPerRequest), AskAsync, cancellationToken)).SelectMany(scores => scores)];
+        [.. (await ApiClient.AskEachAsync(pairs.Chunk(PairsPerRequest), AskAsync, cancellationToken)).SelectMany(scores => scores)];
 
     private async Task<IReadOnlyList<PairScore>> AskAsync(AnswerPair[] pairs, CancellationToken cancellationToken)
     {

@@ -70,9 +70,9 @@ internal sealed class OptimisedWeight : IDisposable
     public Tensor SumOrZeros()
     {
         if (Sum is { } there) return there;
-        var none = zeros_like(Master, requires_grad: false).DetachFromDisposeScope();
+        var none = zeros_like(Master, requires_grad: false);
         if (IsMaster) parameter.grad = none;
-        else sum = none;
+        else sum = none.DetachFromDisposeScope();
         return none;
     }
 

@@ -13,7 +13,7 @@ public sealed class OptimizerSnapshot : IDisposable
     internal OptimizerSnapshot(IEnumerable<KeyValuePair<string, Tensor>> state)
     {
         using var noGrad = no_grad();
-        this.state = state.ToDictionary(entry => entry.Key, entry => entry.Value.detach().to(entry.Value.dtype, CPU, copy: true).DetachFromDisposeScope());
+        this.state = state.ToDictionary(entry => entry.Key, entry => entry.Value.to(entry.Value.dtype, CPU, copy: true).DetachFromDisposeScope());
         Masters = this.state.Where(entry => entry.Key.StartsWith(MasterPrefix, StringComparison.Ordinal)).ToDictionary(entry => entry.Key[MasterPrefix.Length..], entry => entry.Value);
     }
 

@@ -51,8 +51,9 @@ public sealed class RunDirectory : IDisposable
     public static RunDirectory Open(string path, string? checkpoint = null, bool overwrite = true, string? model = null, string? adapter = null)
     {
         path = System.IO.Path.GetFullPath(path);
-        if (((string?[])[model, adapter]).Any(start => start is not null && System.IO.Path.GetRelativePath(path, start) == ".")) throw new GramException($"{path}: is the model that the run starts from; name another output_dir");
-        var goesOn = checkpoint is not null && System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(checkpoint).TrimEnd('/', System.IO.Path.DirectorySeparatorChar)) == path.TrimEnd('/', System.IO.Path.DirectorySeparatorChar);
+        var real = RealPath(path);
+        if (((string?[])[model, adapter]).Any(start => start is not null && RealPath(start) == real)) throw new GramException($"{path}: is the model that the run starts from; name another output_dir");
+        var goesOn = checkpoint is not null && System.IO.Path.GetDirectoryName(RealPath(checkpoint)) == real;
         var keptStep = goesOn ? GlobalStep(checkpoint!) : 0;
         if (!goesOn && !overwrite && HoldsRun(path))
         {
@@ -69,7 +70,7 @@ public sealed class RunDirectory : IDisposable
             {
                 foreach (var file in Directory.GetFiles(path, "events.out.tfevents.*")) File.Delete(file);
             }
-            return new RunDirectory(path, goesOn ? ReadLog(path, keptStep) : [], keptStep);
+            return new RunDirectory(path, [.. StepLines.UpTo(System.IO.Path.Combine(path, LogFile), keptStep)], keptStep);
         });
     }
 
@@ -145,7 +146,7 @@ public sealed class RunDirectory : IDisposable
     public static bool IsFinished(string path) => File.Exists(System.IO.Path.Combine(path, StateFile)) && ReadState(path)[FinishedKey] is not null;
 
     /// <summary>The lines of a run's trainer_log.jsonl, oldest first; none where it logged nothing.</summary>
-    public static IReadOnlyList<JsonObject> Logged(string path) => [.. ReadLog(path, int.MaxValue).Select(line => JsonNode.Parse(line)!.AsObject())];
+    public static IReadOnlyList<JsonObject> Logged(string path) => [.. StepLines.UpTo(System.IO.Path.Combine(path, LogFile), int.MaxValue).Select(line => JsonNode.Parse(line)!.AsObject())];
 
     /// <summary>The newest whole checkpoint of a run folder, or null.</summary>
     public static string? LatestCheckpoint(string path) => Checkpoints(path) is [.., var newest] ? newest.Path : null;
@@ -171,8 +172,9 @@ public sealed class RunDirectory : IDisposable
 
     /// <summary>Optimiser or PPO steps that a checkpoint stands after.</summary>
     /// <exception cref="GramException">Its trainer_state.json is missing or broken.</exception>
-    public static int GlobalStep(string checkpoint) => ReadState(checkpoint)["global_step"]?.GetValue<int>()
-        ?? throw new GramException($"{checkpoint}: its {StateFile} has no global_step; name another checkpoint");
+    public static int GlobalStep(string checkpoint) => ReadState(checkpoint)["global_step"] is JsonValue value && value.TryGetValue(out int step)
+        ? step
+        : throw new GramException($"{checkpoint}: its {StateFile} has no global_step; name another checkpoint");
 
     /// <summary>Whether resume_from_checkpoint asks for resuming: anything but nothing and false.</summary>
     public static bool Resumes(string? resumeFromCheckpoint) => resumeFromCheckpoint is { Length: > 0 } && !resumeFromCheckpoint.Equals("false", StringComparison.OrdinalIgnoreCase);
@@ -192,6 +194,15 @@ public sealed class RunDirectory : IDisposable
     {
         log.Dispose();
         events.Dispose();
+    }
+
+    /// <summary>A full path without links: one folder under two names is one, and must not be emptied for what lies in it.</summary>
+    private static string RealPath(string path)
+    {
+        var full = System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(path));
+        if (System.IO.Path.GetDirectoryName(full) is not { } parent) return full;
+        var here = System.IO.Path.Combine(RealPath(parent), System.IO.Path.GetFileName(full));
+        return Directory.Exists(here) && Directory.ResolveLinkTarget(here, returnFinalTarget: true) is { } target ? RealPath(target.FullName) : here;
     }
 
     /// <summary>Whether a folder holds a training run: its log or a checkpoint.</summary>
@@ -228,24 +239,6 @@ public sealed class RunDirectory : IDisposable
     {
         File.Delete(System.IO.Path.Combine(path, StateFile));
         Directory.Delete(path, recursive: true);
-    }
-
-    private static List<string> ReadLog(string path, int lastStep)
-    {
-        var file = System.IO.Path.Combine(path, LogFile);
-        return !File.Exists(file) ? [] : [.. File.ReadLines(file).TakeWhile(line => StepOf(line) is { } step && step <= lastStep)];
-
-        static int? StepOf(string line)
-        {
-            try
-            {
-                return (int?)JsonNode.Parse(line)?["step"];
-            }
-            catch (JsonException)
-            {
-                return null; // the line that a killed run was writing
-            }
-        }
     }
 
     private string State(int step, JsonObject state, bool isFinished = false)

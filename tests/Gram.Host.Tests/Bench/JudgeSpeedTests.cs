@@ -44,6 +44,24 @@ public sealed class JudgeSpeedTests(ITestOutputHelper output)
         (whole / (judge.Tokens - before)).Should().BeGreaterThan(times, "padding included");
     }
 
+    /// <summary>A pair of a round robin over 8 answers of 100 tokens takes at most 45 % of the pair alone. The tokens are SmolLM2's, the model is not.</summary>
+    [SkippableFact]
+    public void MeasureRoundRobin_AnswersOf100Tokens_ComputesAtMost45PercentOfPairsAlone()
+    {
+        var checkpoint = TestModels.SmolLM2();
+        using var model = CausalLM.Create(
+            ModelConfig.Read(checkpoint) with { HiddenSize = 16, IntermediateSize = 16, NumHiddenLayers = 1, NumAttentionHeads = 1, NumKeyValueHeads = 1, HeadDim = 16 }, new RandomSource(1));
+        var pairs = JudgeTexts.RoundRobin8.Pairs();
+
+        var measured = RoundRobinSpeed.Measure(new BenchSubject(model, checkpoint, run => run()), JudgeTexts.RoundRobin8);
+
+        var tokenizer = Tokenizer.Load(checkpoint);
+        pairs.SelectMany(pair => new[] { pair.AnswerA, pair.AnswerB }).Distinct().Select(answer => tokenizer.Encode(answer).Length).Should().HaveCount(8).And.OnlyContain(tokens => tokens == 100);
+        ((double)measured.Alone!.TokensHere / measured.Alone.Tokens).Should().BeInRange(0.2, 0.45, "padding included");
+        measured.Alone.Cost.Should().BeGreaterThan(0);
+        measured.Amount.Should().Be(28);
+    }
+
     [SkippableTheory, Trait("Category", "Nightly")]
     [InlineData("judgebench")]
     [InlineData("hh")]

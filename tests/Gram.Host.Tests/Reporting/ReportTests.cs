@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using System.Xml.Linq;
 using Gram.BestOfN;
+using Gram.Host.Commands;
 using Gram.Host.Reporting;
 using Gram.Ppo;
 using Gram.Reward.Benchmarks;
@@ -99,12 +100,13 @@ public sealed class ReportTests : IDisposable
     [Fact]
     public void BestOfN_ThreeNs_ShowsWhatPickingBuysAndTheAnswers()
     {
-        var ranked = new PickedAnswer("Why?", "So.", ["No.", "Because.", "So."], new(1, [1, 2, 0], [0.2, 0.8, 0.5], [new(0, 1, 0.2, 1), new(1, 2, 0.7, 2)]));
+        var ranked = new RankedAnswers(new("Why?"), ["No.", "Because.", "So."], new(1, [1, 2, 0], [0.2, 0.8, 0.5], [new(0, 1, 0.2, 1), new(1, 2, 0.7, 2)]));
+        BestOfNFigure[] figures = [new(1, new(0.25, 0.2, 0.3), null, null), new(2, new(0.5, 0.4, 0.6), null, null), new(4, new(0.75, 0.7, 0.8), null, null)];
 
-        var page = Written(BestOfNPage.Sections("gold score", [new(1, new(0.25, 0.2, 0.3)), new(2, new(0.5, 0.4, 0.6)), new(4, new(0.75, 0.7, 0.8))], [ranked]));
+        var page = Written(BestOfNPage.Sections(new(figures), figures, [ranked]));
 
-        Rows(page, "results").Should().BeEquivalentTo(new string[][] { ["1", "0.250 [0.200, 0.300]", "0"], ["2", "0.500 [0.400, 0.600]", "0.1931"], ["4", "0.750 [0.700, 0.800]", "0.6363"] }, o => o.WithStrictOrdering());
-        Rows(page, "answers").Single().Should().Equal("Why?", "So.", "Because.", "No.", "0.8", "2");
+        Rows(page, "results").Should().BeEquivalentTo(new string[][] { ["1", "0.250 [0.200, 0.300]", "0.000"], ["2", "0.500 [0.400, 0.600]", "0.193"], ["4", "0.750 [0.700, 0.800]", "0.636"] }, o => o.WithStrictOrdering());
+        Rows(page, "answers").Single().Should().Equal("Why?", "Because.", "No.", "0.8", "2");
         var places = page.Descendants(Svg + "g").First().Elements(Svg + "circle").Select(circle => (double)circle.Attribute("cx")!).ToArray();
         (places[2] - places[1]).Should().BeApproximately(places[1] - places[0], 0.1, "doubling is a step of its own");
     }

@@ -147,6 +147,8 @@ public sealed class TensorStoreTests : IDisposable
     [InlineData("""{"w": 3}""", "*header*w*")]
     [InlineData("""{"w": {"dtype": "F32", "shape": [2], "data_offsets": [8, 0]}}""", "*data_offsets*w*")]
     [InlineData("""[]""", "*header*")]
+    [InlineData("""{"\ud800": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}""", "*header*")]
+    [InlineData("""{"w": {"dtype": "\ud800", "shape": [2], "data_offsets": [0, 8]}}""", "*header*")]
     public void OpenFile_BrokenHeader_SaysHow(string header, string message)
     {
         var json = Encoding.UTF8.GetBytes(header);

@@ -46,6 +46,17 @@ public sealed class KlTests : IDisposable
         controller.Beta.Should().BeApproximately(0.1 * (1 + (error * 50 / 1000)), 1e-15);
     }
 
+    /// <summary>Fails where one step that is no number, and is skipped, makes the weight of all later ones NaN.</summary>
+    [Fact]
+    public void Controller_KlThatIsNoNumber_LeavesTheWeight()
+    {
+        var controller = new KlController(0.1, target: 6, horizon: 1000);
+
+        controller.Update(double.NaN, responses: 50);
+
+        controller.Beta.Should().Be(0.1);
+    }
+
     [SkippableFact, Trait("Category", Goldens.Category)]
     public void Controller_Goldens_EqualTrl()
     {

@@ -1,3 +1,4 @@
+using Gram.Models;
 using Gram.Ppo.Stages;
 using Gram.Ppo.Tests.Support;
 using Gram.Reward.Judging;
@@ -48,5 +49,22 @@ public sealed class PairScoringTests
         judge.Asked.Should().Equal(new AnswerPair("q", "a", "b"), new AnswerPair("q", "b", "a"), new AnswerPair("r", "a a", "b"));
     }
 
+    /// <summary>Fails where a score that is missing counts as a tie, or one that is no number goes into the rewards' running scale.</summary>
+    [Fact]
+    public async Task Score_JudgeThatIsWrong_IsOneLine()
+    {
+        (string, string, string)[] items = [("q", "a", "b"), ("q", "b", "a")];
+
+        (await Scoring([new(0.5, 0.5)]).Should().ThrowAsync<GramException>()).WithMessage("the judge gave 1 scores for 2 pairs: it must give one for each");
+        (await Scoring([new(0.5, 0.5), new(double.NaN, 0.5)]).Should().ThrowAsync<GramException>()).WithMessage("the judge gave NaN for pair 2 of 2: a score must be finite");
+
+        Func<Task> Scoring(PairScore[] scores) => async () => await new PairScoring(new Says(scores), GramConfig.Published, markerPenalty: true).ScoreAsync(items, default);
+    }
+
     private PairScoring Scoring(bool markerPenalty = true) => new(judge, GramConfig.Published, markerPenalty);
+
+    private sealed class Says(IReadOnlyList<PairScore> scores) : IPairJudge
+    {
+        public ValueTask<IReadOnlyList<PairScore>> ScoreAsync(IReadOnlyList<AnswerPair> pairs, CancellationToken cancellationToken = default) => new(scores);
+    }
 }

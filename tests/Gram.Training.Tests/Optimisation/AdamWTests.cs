@@ -210,6 +210,21 @@ public sealed class AdamWTests : IDisposable
         File.ReadAllBytes(directory.File("copy/optimizer.safetensors")).Should().Equal(File.ReadAllBytes(directory.File("optimizer.safetensors")));
     }
 
+    /// <summary>Outside every scope, as a run takes one.</summary>
+    [Theory]
+    [InlineData(ScalarType.Float32)]
+    [InlineData(ScalarType.BFloat16)]
+    public async Task Snapshot_OnceDisposed_LeavesNothing(ScalarType dtype) => await Task.Run(() =>
+    {
+        using var w = ones(5000, dtype: dtype, requires_grad: true);
+        using var optimiser = Optimiser(Unclipped, ("w", w));
+        var before = DisposeScopeManager.Statistics.ThreadTotalLiveCount;
+
+        optimiser.Snapshot().Dispose();
+
+        DisposeScopeManager.Statistics.ThreadTotalLiveCount.Should().Be(before);
+    });
+
     [Fact]
     public void EightBit_LargeWeights_TakeAQuarterAndSmallOnesAndEmbeddingsStayFloat32()
     {

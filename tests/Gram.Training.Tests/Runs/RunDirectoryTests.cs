@@ -214,6 +214,20 @@ public sealed class RunDirectoryTests : IDisposable
         Directory.Exists(checkpoint).Should().BeTrue();
     }
 
+    /// <summary>Fails where a link makes one folder look like two: the run would delete the checkpoint that it goes on from, or its model.</summary>
+    [Fact]
+    public void Open_UnderAnotherName_IsTheSameFolder()
+    {
+        using (var run = RunDirectory.Open(Run)) run.SaveCheckpoint(4, [], _ => { });
+        var (link, checkpoint) = (directory.File("link"), Path.Combine(Run, "checkpoint-4"));
+        Directory.CreateSymbolicLink(link, directory.Path);
+
+        using (var run = RunDirectory.Open(Path.Combine(link, "run"), checkpoint, overwrite: true)) run.KeptStep.Should().Be(4);
+
+        Directory.Exists(checkpoint).Should().BeTrue();
+        FluentActions.Invoking(() => RunDirectory.Open(Path.Combine(link, "run"), model: Run)).Should().Throw<GramException>().WithMessage("*is the model that the run starts from*");
+    }
+
     [Fact]
     public void Open_FolderOfAnotherRunNotToBeReplaced_SaysWhatToDo()
     {
@@ -253,6 +267,17 @@ public sealed class RunDirectoryTests : IDisposable
         RunDirectory.ResumeFrom("false", Run).Should().BeNull();
         RunDirectory.ResumeFrom(null, Run).Should().BeNull();
         FluentActions.Invoking(() => RunDirectory.ResumeFrom(directory.Path, Run)).Should().Throw<GramException>().WithMessage("*resume_from_checkpoint*");
+    }
+
+    [Theory]
+    [InlineData("""{"global_step": "two"}""")]
+    [InlineData("""{"global_step": 2.5}""")]
+    [InlineData("{}")]
+    public void GlobalStep_OfAStateWithoutOne_IsOneLine(string state)
+    {
+        File.WriteAllText(directory.File("trainer_state.json"), state);
+
+        FluentActions.Invoking(() => RunDirectory.GlobalStep(directory.Path)).Should().Throw<GramException>().WithMessage("*has no global_step; name another checkpoint");
     }
 
     private string[] Lines()

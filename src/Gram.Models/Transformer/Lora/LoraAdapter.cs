@@ -33,13 +33,14 @@ public sealed class LoraAdapter : IDisposable
         config.Validate(where);
         var layout = LoraLayout.Of(config, model.Config, where);
         using var noGrad = no_grad();
+        using var scope = NewDisposeScope();
         return new(
             config with { TargetModules = layout.Targets },
             layout.Linears.ToDictionary(linear => linear.Module, linear => new LoraLinear(
                 Uniform(linear.A, random).to(model.Device).DetachFromDisposeScope(),
                 zeros(linear.B, ScalarType.Float32, model.Device).DetachFromDisposeScope(),
                 config.ScaleOf(linear.Module))),
-            layout.Copies.ToDictionary(copy => copy.Name, copy => (model.Weights.GetValueOrDefault(copy.Name) ?? model.Weights["model.embed_tokens.weight"]).detach().clone().DetachFromDisposeScope()));
+            layout.Copies.ToDictionary(copy => copy.Name, copy => (model.Weights.GetValueOrDefault(copy.Name) ?? model.Weights["model.embed_tokens.weight"]).clone().DetachFromDisposeScope()));
     }
 
     /// <summary>Reads a PEFT directory (adapter_config.json, adapter_model.safetensors) for a model.</summary>
@@ -62,7 +63,7 @@ public sealed class LoraAdapter : IDisposable
             Linears.ToDictionary(linear => linear.Key, linear => new LoraLinear(Copy(linear.Value.A), Copy(linear.Value.B), linear.Value.Scale)),
             Copies.ToDictionary(copy => copy.Key, copy => Copy(copy.Value)));
 
-        static Tensor Copy(Tensor tensor) => tensor.detach().clone().DetachFromDisposeScope();
+        static Tensor Copy(Tensor tensor) => tensor.clone().DetachFromDisposeScope();
     }
 
     /// <inheritdoc/>

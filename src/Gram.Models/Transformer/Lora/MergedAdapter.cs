@@ -19,7 +19,7 @@ public sealed class MergedAdapter : IDisposable
         foreach (var (module, linear) in adapter.Linears)
         {
             var weight = model.Weights[module + ".weight"];
-            changed.Add((weight, weight.detach().clone().DetachFromDisposeScope()));
+            changed.Add((weight, weight.clone().DetachFromDisposeScope()));
             using var merged = linear.Merge(weight);
             weight.copy_(merged);
         }

@@ -192,6 +192,20 @@ public sealed class LoraViewTests
     }
 
     [Fact]
+    public void Adapters_OnceDisposed_LeaveNothing()
+    {
+        using var model = TinyModels.Create("llama", 1);
+        var before = DisposeScopeManager.Statistics.ThreadTotalLiveCount;
+
+        using (var adapter = LoraAdapter.Create(new() { Rank = 2, ModulesToSave = ["lm_head"] }, model, new RandomSource(3)))
+        using (adapter.Clone())
+        {
+        }
+
+        DisposeScopeManager.Statistics.ThreadTotalLiveCount.Should().Be(before);
+    }
+
+    [Fact]
     public void Forward_OfAView_LeaksNothing()
     {
         using var model = TinyModels.Create("llama", 1);

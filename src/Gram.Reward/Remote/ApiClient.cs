@@ -8,21 +8,27 @@ using Polly.Retry;
 
 namespace Gram.Reward.Remote;
 
-/// <summary>Asks a judge's server: a few requests at a time, again where it failed in passing, an error in one line where it failed for good.</summary>
-internal sealed class JudgeClient : IDisposable
+/// <summary>Asks a server for JSON: a few requests at a time, again where it failed in passing, an error in one line where it failed for good.</summary>
+internal sealed class ApiClient : IDisposable
 {
     private const int LongestDetail = 300;
+
+    private static readonly TimeSpan LongestDelay = TimeSpan.FromMinutes(1);
 
     private static readonly HashSet<HttpStatusCode> Passing = [HttpStatusCode.RequestTimeout, HttpStatusCode.TooManyRequests, HttpStatusCode.InternalServerError, HttpStatusCode.BadGateway, HttpStatusCode.ServiceUnavailable, HttpStatusCode.GatewayTimeout];
 
     private readonly HttpClient http;
     private readonly SemaphoreSlim room;
     private readonly ResiliencePipeline<HttpResponseMessage> retries;
-    private readonly string name;
+    private readonly string name, keyName;
 
-    public JudgeClient(RemoteJudgeOptions options)
+    /// <summary>A client of a server, which is not asked anything yet.</summary>
+    /// <exception cref="GramException">The address holds a key.</exception>
+    public ApiClient(RemoteOptions options)
     {
-        name = $"judge at {options.BaseUrl}";
+        // Messages and logs show the address.
+        if (options.BaseUrl.UserInfo.Length > 0) throw new GramException($"{options.Option}: the address of the {options.Role} at {options.BaseUrl.Host} holds a name or a key: set {options.KeyName} to the key, and leave it out of the address");
+        (name, keyName) = ($"{options.Role} at {options.BaseUrl}", options.KeyName);
         http = new HttpClient(new SocketsHttpHandler { MaxConnectionsPerServer = options.Concurrency, PooledConnectionLifetime = TimeSpan.FromMinutes(5) })
         {
             BaseAddress = new Uri(options.BaseUrl.AbsoluteUri.TrimEnd('/') + "/"),
@@ -43,8 +49,8 @@ internal sealed class JudgeClient : IDisposable
             BackoffType = DelayBackoffType.Exponential,
             UseJitter = true,
             Delay = options.RetryDelay,
-            MaxDelay = TimeSpan.FromMinutes(1),
-            DelayGenerator = attempt => ValueTask.FromResult(attempt.Outcome.Result?.Headers.RetryAfter?.Delta),
+            MaxDelay = LongestDelay,
+            DelayGenerator = attempt => ValueTask.FromResult(AskedDelay(attempt.Outcome.Result?.Headers.RetryAfter)),
             OnRetry = attempt =>
             {
                 attempt.Outcome.Result?.Dispose();
@@ -57,7 +63,8 @@ internal sealed class JudgeClient : IDisposable
     /// <param name="path">The path below the base URL.</param>
     /// <param name="body">The JSON to post; null = a GET.</param>
     /// <param name="cancellationToken">Gives up.</param>
-    /// <exception cref="GramException">It failed for good.</exception>
+    /// <exception cref="RefusedRequestException">The server refuses.</exception>
+    /// <exception cref="GramException">It failed for good in another way.</exception>
     public async Task<JsonObject> AskAsync(string path, JsonObject? body, CancellationToken cancellationToken)
     {
         await room.WaitAsync(cancellationToken);
@@ -116,11 +123,23 @@ internal sealed class JudgeClient : IDisposable
         room.Dispose();
     }
 
-    private GramException Refused(HttpStatusCode status, string text)
+    private RefusedRequestException Refused(HttpStatusCode status, string text)
     {
         var detail = Detail(text).ReplaceLineEndings(" ");
-        var advice = status is HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden ? $"; set {RemoteJudgeOptions.KeyVariable} to its key" : "";
-        return new GramException($"{name} refuses ({(int)status}): {detail[..Math.Min(detail.Length, LongestDetail)]}{advice}");
+        var advice = status switch
+        {
+            HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden => $"; set {keyName} to its key",
+            HttpStatusCode.NotFound => "; check the address (an OpenAI-compatible server's mostly ends in /v1) and the model's name",
+            _ => "",
+        };
+        return new($"{name} refuses ({(int)status}): {detail[..Math.Min(detail.Length, LongestDetail)]}{advice}", status);
+    }
+
+    /// <summary>The wait that a server asks for, in seconds or until a date, as far as it is worth waiting for; null where it asks for none.</summary>
+    private static TimeSpan? AskedDelay(RetryConditionHeaderValue? header)
+    {
+        if ((header?.Delta ?? header?.Date - DateTimeOffset.UtcNow) is not { } asked) return null;
+        return asked < TimeSpan.Zero ? TimeSpan.Zero : asked > LongestDelay ? LongestDelay : asked;
     }
 
     /// <summary>The words of an error: problem+json's, OpenAI's, or the text as it is.</summary>
@@ -129,7 +148,7 @@ internal sealed class JudgeClient : IDisposable
         try
         {
             var error = JsonNode.Parse(text) as JsonObject;
-            return (error?["detail"] ?? (error?["error"] as JsonObject)?["message"] ?? error?["message"])?.ToString() ?? text;
+            return (error?["detail"] ?? (error?["error"] as JsonObject)?["message"] ?? error?["message"] ?? error?["error"])?.ToString() ?? text;
         }
         catch (JsonException)
         {
