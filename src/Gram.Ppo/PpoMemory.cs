@@ -21,7 +21,7 @@ public sealed record PpoMemory
     /// <summary>A value model's own weights, or its adapter.</summary>
     public required long Value { get; init; }
 
-    /// <summary>The judge, as its owner counts it.</summary>
+    /// <summary>The judge, as its owner counts it: weights, and the keys and values of its largest batch.</summary>
     public required long Judge { get; init; }
 
     /// <summary>AdamW's moments of policy and value model.</summary>
@@ -102,7 +102,7 @@ public sealed record PpoMemory
     /// <summary>The estimate in one line, what there is none of left out.</summary>
     public string Text()
     {
-        (string Name, long Bytes)[] parts = [("policy", Policy), ("reference", Reference), ("value model", Value), ("judge", Judge), ("moments", Moments), ("copy for checkpoints", Checkpoint)];
+        (string Name, long Bytes)[] parts = [("policy", Policy), ("reference", Reference), ("value model", Value), ("judge with its batch", Judge), ("moments", Moments), ("copy for checkpoints", Checkpoint)];
         var held = string.Join(", ", parts.Where(part => part.Bytes > 0).Select(part => $"{part.Name} {MemorySize.Text(part.Bytes)}"));
         return $"about {MemorySize.Text(Total)} ({held}; updating, gradients {MemorySize.Text(Gradients)} and activations {MemorySize.Text(Activations)}; generating, caches {MemorySize.Text(Caches)})";
     }

@@ -22,7 +22,7 @@ public sealed class EmbeddedDemoTests : IDisposable
         var model = Directory.GetDirectories(folder.File("runs")).Should().ContainSingle().Subject;
         var report = System.Xml.Linq.XDocument.Parse(File.ReadAllText(Path.Combine(model, "report.html")));
         report.Descendants().Where(element => (string?)element.Attribute("data-metric") == "eval/gold").Should().ContainSingle();
-        report.Descendants("td").Select(cell => cell.Value).Should().Contain(["gold score after", "eval/win_rate_vs_initial"]);
+        report.Descendants("th").Select(cell => cell.Value).Should().Contain(["gold score after", "eval/win_rate_vs_initial"]);
         (await RunAsync("generate", "--model", model, "--prompt", "My router is broken.")).Output.Should().NotBeEmpty();
     }
 

@@ -13,8 +13,7 @@ public sealed class RemoteJudgeTests(TinyModels tiny)
     public async Task Commands_WithBaseUrl_JudgeAsWithTheCheckpoint()
     {
         var (here, there, cache) = (Path.Combine(tiny.Root, "here.jsonl"), Path.Combine(tiny.Root, "there.jsonl"), Path.Combine(tiny.Root, "scores.db"));
-        using var process = GramProgram.Start(tiny.Root, ["serve", "--port", "0", "--reward_model", tiny.Judge, .. Float32]);
-        var url = (await ServeTests.AddressAsync(process)).ToString();
+        var url = (await tiny.ServerAsync()).Address.ToString();
 
         var alone = await GramProgram.RunAsync(tiny.Root, ["judge", "--reward_model", tiny.Judge, "--input", tiny.Pairs, "--output", here, .. Float32]);
         var remote = await GramProgram.RunAsync(tiny.Root, "judge", "--base_url", url, "--judge_cache", cache, "--input", tiny.Pairs, "--output", there, "--json");
@@ -28,30 +27,21 @@ public sealed class RemoteJudgeTests(TinyModels tiny)
         best.ExitCode.Should().Be(0, best.Error);
         ppo.ExitCode.Should().Be(0, ppo.Error);
         ppo.Json["steps"]!.GetValue<int>().Should().Be(1);
-        await ServeTests.SignalAsync(process, "TERM");
-        (await GramProgram.FinishAsync(process)).ExitCode.Should().Be(0);
     }
 
     [Fact]
     public async Task Serve_WithBaseUrl_PutsTheTrainersProtocolsBeforeAJudgeElsewhere()
     {
-        using var judge = GramProgram.Start(tiny.Root, ["serve", "--port", "0", "--reward_model", tiny.Judge, .. Float32]);
-        var url = await ServeTests.AddressAsync(judge);
-        using var front = GramProgram.Start(tiny.Root, "serve", "--port", "0", "--base_url", url.ToString());
-        using var client = new HttpClient { BaseAddress = await ServeTests.AddressAsync(front) };
-        using var direct = new HttpClient { BaseAddress = url };
+        var judge = await tiny.ServerAsync();
+        using var front = await ServerProcess.ServeAsync(tiny.Root, "--base_url", judge.Address.ToString());
         var body = new { query = new[] { "My phone is broken. Please restart it." }, prompts = new[] { "My phone is broken." }, labels = new[] { "No." } };
 
         var answers = new List<JsonObject>();
-        foreach (var server in (HttpClient[])[direct, client])
-            answers.Add((await (await server.PostAsJsonAsync(new Uri("get_reward", UriKind.Relative), body)).EnsureSuccessStatusCode().Content.ReadFromJsonAsync<JsonObject>())!);
+        foreach (var server in (ServerProcess[])[judge, front])
+            answers.Add((await (await server.Client.PostAsJsonAsync(new Uri("get_reward", UriKind.Relative), body)).EnsureSuccessStatusCode().Content.ReadFromJsonAsync<JsonObject>())!);
 
         answers[1]["scores"]!.ToJsonString().Should().Be(answers[0]["scores"]!.ToJsonString());
-        foreach (var process in (System.Diagnostics.Process[])[front, judge])
-        {
-            await ServeTests.SignalAsync(process, "TERM");
-            (await GramProgram.FinishAsync(process)).ExitCode.Should().Be(0);
-        }
+        await front.StopAsync();
     }
 
     [Theory]

@@ -1,8 +1,4 @@
-using System.Diagnostics;
 using System.Globalization;
-using System.Net;
-using System.Net.Http.Json;
-using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Gram.Reward.Judging;
 
@@ -18,30 +14,24 @@ public sealed partial class ServeTests(TinyModels tiny)
         AnswerPair[] pairs = [.. Enumerable.Range(0, 200).Select(i => new AnswerPair($"My phone number {i % 20} is broken.", $"Please restart it {i}.", $"No {i}."))];
         using var alone = GramJudge.Load(tiny.Judge);
         var expected = await alone.ScoreAsync(pairs);
-        using var process = GramProgram.Start(tiny.Root, "serve", "--port", "0", "--reward_model", tiny.Judge, "--dtype", "float32", "--json");
-        using var client = new HttpClient { BaseAddress = await AddressAsync(process) };
+        var server = await tiny.ServerAsync();
+        var before = await PairsJudgedAsync(server);
 
-        var answers = await Task.WhenAll(pairs.Select(pair => CompareAsync(client, pair)));
+        var answers = await Task.WhenAll(pairs.Select(server.CompareAsync));
 
         for (var i = 0; i < pairs.Length; i++) answers[i].Should().BeApproximately(expected[i].ScoreA, 1e-5);
-        (await client.GetStringAsync(new Uri("metrics", UriKind.Relative))).Should().Contain("gram_judge_pairs_total 200");
-        await SignalAsync(process, "TERM");
-        var run = await GramProgram.FinishAsync(process);
-        run.ExitCode.Should().Be(0);
-        run.Json["pairs"]!.GetValue<int>().Should().Be(200);
-        run.Json["requests"]!.GetValue<int>().Should().Be(201);
+        (await PairsJudgedAsync(server) - before).Should().Be(200);
     }
 
     [Fact]
     public async Task Serve_ToldToStop_AnswersWhatIsUnderWay()
     {
-        using var process = GramProgram.Start(tiny.Root, "serve", "--port", "0", "--reward_model", tiny.Judge, "--max_batch_pairs", "4");
-        using var client = new HttpClient { BaseAddress = await AddressAsync(process) };
-        await CompareAsync(client, new("Warm up.", "a", "b"));
-        var asked = Enumerable.Range(0, 64).Select(i => CompareAsync(client, new($"My phone number {i} is broken.", $"Please restart it {i}.", $"No {i}."))).ToList();
+        using var server = await ServerProcess.ServeAsync(tiny.Root, "--reward_model", tiny.Judge, "--max_batch_pairs", "4", "--json");
+        await server.CompareAsync(new("Warm up.", "a", "b"));
+        var asked = Enumerable.Range(0, 64).Select(i => server.CompareAsync(new($"My phone number {i} is broken.", $"Please restart it {i}.", $"No {i}."))).ToList();
         await Task.WhenAny(asked);
 
-        await SignalAsync(process, "TERM");
+        await server.SignalAsync("TERM");
 
         // Whoever was connected is answered; a connection that was not yet taken is refused, and never left hanging.
         var answered = 0;
@@ -57,10 +47,10 @@ public sealed partial class ServeTests(TinyModels tiny)
             }
         }
         answered.Should().BeGreaterThan(0);
-        var run = await GramProgram.FinishAsync(process);
-        run.ExitCode.Should().Be(0);
+        var run = await server.EndAsync();
         run.Error.Should().Contain("stopping: answering what is under way");
-        run.Output.Should().Contain(" pairs in ");
+        run.Json["pairs"]!.GetValue<int>().Should().Be(answered + 1);
+        run.Json["requests"]!.GetValue<int>().Should().Be(answered + 1);
     }
 
     [SkippableFact]
@@ -70,36 +60,21 @@ public sealed partial class ServeTests(TinyModels tiny)
         var folder = Path.Combine(tiny.Root, "reloaded");
         Directory.CreateDirectory(folder);
         foreach (var file in Directory.GetFiles(tiny.Judge)) File.Copy(file, Path.Combine(folder, Path.GetFileName(file)));
-        using var process = GramProgram.Start(tiny.Root, "serve", "--port", "0", "--reward_model", folder, "--dtype", "float32");
-        using var client = new HttpClient { BaseAddress = await AddressAsync(process) };
+        using var server = await ServerProcess.ServeAsync(tiny.Root, "--reward_model", folder, "--dtype", "float32");
         var pair = new AnswerPair("My phone is broken.", "Please restart it.", "No.");
-        var before = await CompareAsync(client, pair);
+        var before = await server.CompareAsync(pair);
         // Another judge's weights, put in place as a training run does it: by renaming.
         using (var other = Gram.Models.Transformer.CausalLM.Create(Gram.Models.Checkpoints.ModelConfig.Read(folder), new Gram.Models.RandomSource(99))) other.Save(folder);
-        JudgeConfigOf(folder);
+        TinyModels.JudgeConfig.Write(folder);
 
-        await SignalAsync(process, "HUP");
-        using var patience = new CancellationTokenSource(TimeSpan.FromMinutes(1));
-        while (await process.StandardError.ReadLineAsync(patience.Token) is { } line && !line.Contains("is loaded anew", StringComparison.Ordinal)) { }
+        await server.SignalAsync("HUP");
+        await server.SaysAsync("is loaded anew");
 
         using var alone = GramJudge.Load(folder);
-        var after = await CompareAsync(client, pair);
+        var after = await server.CompareAsync(pair);
         after.Should().BeApproximately((await alone.ScoreAsync([pair]))[0].ScoreA, 1e-5);
         after.Should().NotBe(before);
-        await SignalAsync(process, "TERM");
-        (await GramProgram.FinishAsync(process)).ExitCode.Should().Be(0);
-    }
-
-    [Fact]
-    public async Task Serve_WithoutModel_ServesTheEmbeddedJudge()
-    {
-        using var process = GramProgram.Start(tiny.Root, "serve", "--port", "0");
-        using var client = new HttpClient { BaseAddress = await AddressAsync(process) };
-
-        (await CompareAsync(client, new("My router is broken.", "Thank you for writing to us. Please restart the router. Have a nice day.", "Not you again."))).Should().BeGreaterThan(0.5);
-
-        await SignalAsync(process, "INT");
-        (await GramProgram.FinishAsync(process)).ExitCode.Should().Be(0);
+        await server.StopAsync();
     }
 
     [Theory]
@@ -117,26 +92,9 @@ public sealed partial class ServeTests(TinyModels tiny)
         run.ErrorLine.Should().Match(message);
     }
 
-    private static void JudgeConfigOf(string folder) => TinyModels.JudgeConfig.Write(folder);
-
-    private static async Task<double> CompareAsync(HttpClient client, AnswerPair pair)
-    {
-        var response = await client.PostAsJsonAsync(new Uri("v1/compare", UriKind.Relative), new { pairs = new[] { new { prompt = pair.Question, response_a = pair.AnswerA, response_b = pair.AnswerB } } });
-        response.StatusCode.Should().Be(HttpStatusCode.OK, await response.Content.ReadAsStringAsync());
-        return (await response.Content.ReadFromJsonAsync<JsonObject>())!["results"]![0]!["score_a"]!.GetValue<double>();
-    }
-
-    /// <summary>Where it listens, once it does.</summary>
-    internal static async Task<Uri> AddressAsync(Process process)
-    {
-        var lines = new List<string>();
-        while (await process.StandardError.ReadLineAsync() is { } line)
-        {
-            lines.Add(line);
-            if (Listening().Match(line) is { Success: true } match) return new Uri(match.Groups[1].Value + "/");
-        }
-        throw new InvalidOperationException($"it did not start: {string.Join('\n', lines)}");
-    }
+    /// <summary>Pairs judged so far; before the first there is no such line.</summary>
+    private static async Task<int> PairsJudgedAsync(ServerProcess server) =>
+        JudgedPairs().Match(await server.Client.GetStringAsync(new Uri("metrics", UriKind.Relative))) is { Success: true } match ? int.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture) : 0;
 
     private static bool IgnoresHangUp()
     {
@@ -144,12 +102,6 @@ public sealed partial class ServeTests(TinyModels tiny)
         return File.Exists(Status) && File.ReadLines(Status).FirstOrDefault(line => line.StartsWith(Ignored, StringComparison.Ordinal)) is { } mask && (Convert.ToUInt64(mask[Ignored.Length..].Trim(), 16) & 1) != 0;
     }
 
-    internal static async Task SignalAsync(Process process, string signal)
-    {
-        using var kill = Process.Start("kill", [$"-{signal}", process.Id.ToString(CultureInfo.InvariantCulture)]);
-        await kill.WaitForExitAsync();
-    }
-
-    [GeneratedRegex(@" judges on (http://[0-9.:]+)")]
-    private static partial Regex Listening();
+    [GeneratedRegex(@"^gram_judge_pairs_total (\d+)", RegexOptions.Multiline)]
+    private static partial Regex JudgedPairs();
 }

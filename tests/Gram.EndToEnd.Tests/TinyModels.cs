@@ -9,9 +9,11 @@ namespace Gram.EndToEnd.Tests;
 public sealed class TinyModels : IDisposable
 {
     private readonly TemporaryDirectory folder = new();
+    private readonly Lazy<Task<ServerProcess>> server;
 
     public TinyModels()
     {
+        server = new(() => ServerProcess.ServeAsync(Root, "--reward_model", Judge, "--dtype", "float32"));
         var random = new RandomSource(3);
         var world = new DemoWorld(1);
         var replies = DemoWorld.Replies([.. world.Policy.Take(200)], 1, random).ToList();
@@ -47,7 +49,14 @@ public sealed class TinyModels : IDisposable
         return folder.File(name);
     }
 
-    public void Dispose() => folder.Dispose();
+    /// <summary>gram serve with the judge, in float32: one for all tests that only ask it, and that leave it as it is.</summary>
+    public Task<ServerProcess> ServerAsync() => server.Value;
+
+    public void Dispose()
+    {
+        if (server is { IsValueCreated: true, Value.IsCompletedSuccessfully: true }) server.Value.Result.Dispose();
+        folder.Dispose();
+    }
 }
 
 /// <summary>Tests that share the tiny models, one after the other: each runs processes that use all cores.</summary>

@@ -154,6 +154,8 @@ public sealed class TrainingTests(TinyModels tiny)
 
         cut.ExitCode.Should().Be(130, cut.Error);
         cut.Output.Should().BeEmpty();
+        cut.Error.Should().Contain($"report: {Path.Combine(tiny.Root, "ppo-cut", "report.html")}");
+        File.ReadAllText(Path.Combine(tiny.Root, "ppo-cut", "report.html")).Should().Contain("PPO, interrupted").And.Contain("data-metric=\"objective/kl\"");
         var checkpoint = Directory.GetDirectories(Path.Combine(tiny.Root, "ppo-cut"), "checkpoint-*").Should().ContainSingle().Subject;
         var steps = int.Parse(Path.GetFileName(checkpoint)["checkpoint-".Length..], System.Globalization.CultureInfo.InvariantCulture);
 
@@ -161,6 +163,15 @@ public sealed class TrainingTests(TinyModels tiny)
 
         resumed.ExitCode.Should().Be(0, resumed.Error);
         resumed.Json["steps"]!.GetValue<int>().Should().Be(steps + 1);
+    }
+
+    [Fact]
+    public async Task Ppo_StoppedByAGuard_LeavesAReportThatSaysSo()
+    {
+        var run = await GramProgram.RunAsync(tiny.Root, PpoCommand("ppo-guarded", "--max_steps", "100", "--eval_steps", "0", "--max_kl", "1e-9"));
+
+        run.ExitCode.Should().Be(3, run.Error);
+        File.ReadAllText(Path.Combine(tiny.Root, "ppo-guarded", "report.html")).Should().Contain("PPO, stopped at step").And.Contain("max_kl");
     }
 
     [Fact]
@@ -180,6 +191,7 @@ public sealed class TrainingTests(TinyModels tiny)
         run.Json["judge"]!["count"]!.GetValue<int>().Should().Be(12);
         File.Exists(Path.Combine(output, "judge", "gram_config.json")).Should().BeTrue();
         File.Exists(Path.Combine(output, "model.safetensors")).Should().BeTrue();
+        foreach (var folder in (string[])["", "judge-stage1", "judge"]) File.Exists(Path.Combine(output, folder, "report.html")).Should().BeTrue(folder);
     }
 
     private string[] PpoCommand(string folder, params string[] more) =>

@@ -52,7 +52,7 @@ public sealed class PpoMemoryTests : IDisposable
         var options = new PpoOptions { ModelNameOrPath = TestModels.SmolLM2(), PerDeviceTrainBatchSize = 8, GradientAccumulationSteps = 4, PpoBufferSize = 1, MaxNewTokens = 48, SaveSteps = 1 };
 
         PpoMemory.Of(options, longestPrompt: 32, heldOut: 0, judge: (4 * 134_515_008L) + (46_080L * 8192), ScalarType.Float32, CPU).Text().Should().Be(
-            "about 9.9 GB (policy 538 MB, reference 538 MB, value model 538 MB, judge 916 MB, moments 2.2 GB, copy for checkpoints 3.2 GB; updating, gradients 1.2 GB and activations 829 MB; generating, caches 369 MB)");
+            "about 9.9 GB (policy 538 MB, reference 538 MB, value model 538 MB, judge with its batch 916 MB, moments 2.2 GB, copy for checkpoints 3.2 GB; updating, gradients 1.2 GB and activations 829 MB; generating, caches 369 MB)");
     }
 
     [Fact]

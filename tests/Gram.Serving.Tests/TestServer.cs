@@ -34,17 +34,13 @@ internal sealed class TestServer : IAsyncDisposable
     /// <summary>Starts a server over a judge that is loaded at the start and at every reload.</summary>
     public static async Task<TestServer> StartAsync(Func<LoadedJudge> load, RewardServerOptions? options = null, BatchOptions? batches = null, ApiKeys? keys = null, Action<IServiceCollection>? configure = null)
     {
-        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        builder.WebHost.UseKestrelCore().UseUrls("http://127.0.0.1:0");
-        builder.Services.AddRoutingCore();
         var served = new ServedJudge(_ => Task.FromResult(load()), batches ?? new BatchOptions { Gather = TimeSpan.FromMilliseconds(1) });
-        builder.Services.AddSingleton(_ => served).AddHostedService(provider => provider.GetRequiredService<ServedJudge>());
-        builder.Services.AddRewardServer(options ?? new RewardServerOptions(), keys);
-        configure?.Invoke(builder.Services);
-        var app = builder.Build();
-        app.MapRewardServer();
-        await app.StartAsync();
-        return new TestServer(app, served);
+        return new TestServer(await LocalApplication.StartAsync(app => app.MapRewardServer(), services =>
+        {
+            services.AddSingleton(_ => served).AddHostedService(provider => provider.GetRequiredService<ServedJudge>());
+            services.AddRewardServer(options ?? new RewardServerOptions(), keys);
+            configure?.Invoke(services);
+        }), served);
     }
 
     /// <summary>Posts JSON as it is written.</summary>

@@ -46,7 +46,8 @@ internal sealed record AlignOptions
 
 /// <summary>Trains GRAM from raw pairs, both stages, then runs PPO with it: two stages of one process, joined by a pipe.</summary>
 internal sealed class AlignJob(
-    AlignOptions align, PpoOptions ppo, RunOptions run, Settings settings, Engine engine, ModelFinder models, PpoEvents events, IPublisher<StepLogged> steps, IPublisher<Notice> notices) : IJob
+    AlignOptions align, PpoOptions ppo, RunOptions run, Settings settings, Engine engine, ModelFinder models, PpoEvents events, IPublisher<StepLogged> steps, IPublisher<Notice> notices,
+    ReportedRun reported) : IJob
 {
     private GramTrainingResult? judgeResult;
 
@@ -61,10 +62,13 @@ internal sealed class AlignJob(
         PpoResult? result = null;
         await foreach (var judge in judges.ReadAllAsync(cancellationToken))
         {
-            using (judge) result = await task.Run(found, judge, judge.Config, judge.Bytes, engine, settings, events, (null, policyName), SoleProcess.Instance).RunAsync(cancellationToken);
+            using (judge)
+            {
+                var policy = task.Run(found, judge, judge.Config, judge.Bytes, engine, settings, events, (null, policyName), SoleProcess.Instance);
+                result = await reported.PpoAsync(ppo.OutputDir, () => policy.RunAsync(cancellationToken));
+            }
         }
         await training;
-        RunReport.Write(result!, RunEnvironment.Of(engine));
         var json = PpoReport.Json(result!);
         var text = PpoReport.Text(result!);
         if (judgeResult?.Evaluation is { Accuracy: { } accuracy } evaluation)
@@ -122,7 +126,8 @@ internal sealed class AlignJob(
         }
         var stage = options with { ModelNameOrPath = model, OutputDir = output, ResumeFromCheckpoint = run.Resumes ? "true" : null, OverwriteOutputDir = !run.Resumes };
         var (found, baseName) = await models.FindAsync(stage, cancellationToken); // an adapter that the first stage has left names its base
-        judgeResult = await new GramTrainer(found, steps, notices, engine.Device, engine.NamedDType) { ConfigYaml = settings.ToYaml(), BaseModel = baseName }.RunAsync(cancellationToken);
+        var trainer = new GramTrainer(found, steps, notices, engine.Device, engine.NamedDType) { ConfigYaml = settings.ToYaml(), BaseModel = baseName };
+        judgeResult = await reported.TrainAsync(found, () => trainer.RunAsync(cancellationToken));
         return judgeResult.Model;
     }
 }

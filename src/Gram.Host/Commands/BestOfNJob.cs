@@ -6,6 +6,7 @@ using Gram.BestOfN;
 using Gram.Host.Configuration;
 using Gram.Host.Demo;
 using Gram.Host.Hosting;
+using Gram.Host.Reporting;
 using Gram.Models.Checkpoints;
 using Gram.Models.Generation;
 using Gram.Pipes.Events;
@@ -45,7 +46,7 @@ internal sealed record BestOfNOptions : IValidatableObject
 /// <summary>Generates n answers for each prompt, and picks the best by tournament, for several n.</summary>
 internal sealed class BestOfNJob(
     BestOfNOptions options, TournamentOptions tournament, JudgeOptions judging, RationaleKeys rationale, ModelOptions model, SamplingOptions sampling, CommonOptions common,
-    Engine engine, PolicyOpener policies, JudgeOpener judges, IPublisher<StepLogged> steps, IPublisher<Notice> notices) : IJob
+    Settings settings, Engine engine, PolicyOpener policies, JudgeOpener judges, IPublisher<StepLogged> steps, IPublisher<Notice> notices) : IJob
 {
     /// <summary>Keeps what --json prints.</summary>
     private const string ResultFile = "best_of_n.json";
@@ -80,10 +81,11 @@ internal sealed class BestOfNJob(
         var report = new BestOfNReport(figures);
         var json = report.Json();
         var beside = new RankedFolder(common.OutputDir!, engine, notices).Write(ranked, $"best of {most} by {method.Name}, {model.ModelNameOrPath}", report.Head, report.Rows, json);
+        var page = new Report(Report.TitleOf(common.OutputDir!), $"best of {most} by {method.Name}, {model.ModelNameOrPath}", BestOfNPage.Sections(report, figures, ranked), settings.ToYaml(), RunEnvironment.Of(engine)).Write(common.OutputDir!);
         json["seconds"] = clock.Elapsed.TotalSeconds;
         AtomicFile.WriteText(Path.Combine(common.OutputDir!, ResultFile), new JobResult(json, "").JsonLine + "\n");
         var best = options.Prompt is null ? "" : $"\n{ranked[0].Best}\n";
-        return new JobResult(json, $"{report.Lines()}{best}\nranked answers: {output}\n{beside}") { DataOnOutput = output == "-" };
+        return new JobResult(json, $"{report.Lines()}{best}\nranked answers: {output}\n{beside}report: {page}\n") { DataOnOutput = output == "-" };
     }
 
     private (IReadOnlyList<Prompt> Prompts, IGoldMeasure? Gold) Prompts()

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Text.Json.Nodes;
 using Gram.Host.Configuration;
 using Gram.Host.Hosting;
+using Gram.Host.Reporting;
 using Gram.Models;
 using Gram.Models.Checkpoints;
 using Gram.Pipes.Events;
@@ -14,7 +15,7 @@ namespace Gram.Host.Commands;
 
 /// <summary>Evaluates a judge, or a file of scores, on a benchmark.</summary>
 internal sealed class EvalJob(
-    EvalOptions options, RationaleKeys rationale, CommonOptions common, JudgeOpener judges, BaselineJudging baselines, IPublisher<StepLogged> steps, IPublisher<Notice> notices) : IJob
+    EvalOptions options, RationaleKeys rationale, CommonOptions common, Settings settings, Engine engine, JudgeOpener judges, BaselineJudging baselines, IPublisher<StepLogged> steps, IPublisher<Notice> notices) : IJob
 {
     /// <summary>Comparisons judged between two lines of progress.</summary>
     private const int PartRows = 256;
@@ -42,7 +43,8 @@ internal sealed class EvalJob(
         if (rationales is not null) json["rationales"] = rationales;
         json["seconds"] = clock.Elapsed.TotalSeconds;
         json["page"] = Write(report, json);
-        return new JobResult(json, $"{report.ToText()}\n{json["page"]}");
+        var page = new Report(report.Benchmark, $"evaluation of {report.Judge.Judge}", EvalPage.Sections(report, items, verdicts), settings.ToYaml(), RunEnvironment.Of(engine)).Write(common.OutputDir!);
+        return new JobResult(json, $"{report.ToText()}\n{json["page"]}\n{page}");
 
         Evaluation EvaluationOf(string judge, IReadOnlyList<Verdict> said) => Evaluation.Of(judge, benchmark, items, said, common.Seed, options.BootstrapSamples);
     }

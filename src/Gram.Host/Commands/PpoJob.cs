@@ -12,7 +12,7 @@ using Gram.Training.Parallel;
 namespace Gram.Host.Commands;
 
 /// <summary>PPO with a GRAM judge.</summary>
-internal sealed class PpoJob(PpoOptions options, RemoteJudgeKeys remote, RationaleKeys rationale, Settings settings, Engine engine, ModelFinder models, JudgeOpener judges, PpoEvents events, IProcessGroup group) : IJob
+internal sealed class PpoJob(PpoOptions options, RemoteJudgeKeys remote, RationaleKeys rationale, Settings settings, Engine engine, ModelFinder models, JudgeOpener judges, PpoEvents events, IProcessGroup group, ReportedRun reported) : IJob
 {
     public async Task<JobResult> RunAsync(CancellationToken cancellationToken)
     {
@@ -23,8 +23,7 @@ internal sealed class PpoJob(PpoOptions options, RemoteJudgeKeys remote, Rationa
         using var shared = remote.BaseUrl is null ? SharedBase(found, await models.JudgeAsync(judging.RewardModel, judging.RewardModelAdapters, cancellationToken)) : null;
         using var judge = await judges.OpenAsync(judging, rationale, (ulong)options.Seed, engine.TrainingDType, cancellationToken, shared);
         var run = task.Run(found, judge, judge.Config, judge.Bytes - (shared?.Weights.Values.Sum(weight => weight.numel() * weight.element_size()) ?? 0), engine, settings, events, (shared, baseName), group);
-        var result = await run.RunAsync(cancellationToken);
-        if (group.Leads()) RunReport.Write(result, RunEnvironment.Of(engine));
+        var result = await reported.PpoAsync(options.OutputDir, () => run.RunAsync(cancellationToken));
         return new JobResult(PpoReport.Json(result), PpoReport.Text(result));
     }
 

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Gram.Host.Reporting;
 using Gram.Ppo;
 
 namespace Gram.Host.Commands;
@@ -30,6 +31,7 @@ internal static class PpoReport
         }
         text.AppendLine();
         Line("model", result.Model);
+        Line("report", Report.PathIn(result.Model));
         return text.ToString();
 
         void Line(string title, string value) => text.Append(title.PadRight(12)).AppendLine(value.ReplaceLineEndings("\n            "));

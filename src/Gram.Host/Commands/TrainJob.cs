@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json.Nodes;
 using Gram.Host.Configuration;
 using Gram.Host.Hosting;
+using Gram.Host.Reporting;
 using Gram.Models;
 using Gram.Pipes.Events;
 using Gram.Reward.Training;
@@ -11,7 +12,7 @@ using Gram.Training.Runs;
 namespace Gram.Host.Commands;
 
 /// <summary>GRAM stage 1 or 2, or one after the other.</summary>
-internal sealed class TrainJob(TrainOptions train, RunStages stages, Engine engine, ModelFinder models, IPublisher<StepLogged> steps, IPublisher<Notice> notices) : IJob
+internal sealed class TrainJob(TrainOptions train, RunStages stages, Engine engine, ModelFinder models, IPublisher<StepLogged> steps, IPublisher<Notice> notices, ReportedRun reported) : IJob
 {
     public async Task<JobResult> RunAsync(CancellationToken cancellationToken)
     {
@@ -30,7 +31,7 @@ internal sealed class TrainJob(TrainOptions train, RunStages stages, Engine engi
                 continue;
             }
             var (found, baseName) = await models.FindAsync(options, cancellationToken);
-            results.Add(await Trainer(found, baseName, yaml, notices).RunAsync(cancellationToken));
+            results.Add(await reported.TrainAsync(found, () => Trainer(found, baseName, yaml, notices).RunAsync(cancellationToken)));
         }
         return Report([.. results.Select(Json)], [.. results.Select(Text)]);
     }
@@ -89,7 +90,7 @@ internal sealed class TrainJob(TrainOptions train, RunStages stages, Engine engi
         text.AppendLine($"{result.Steps} steps in {result.Seconds:0} s, mean loss {result.TrainLoss:0.0000}");
         if (result.Evaluation is { Accuracy: { } accuracy } evaluation) text.AppendLine($"held out: {accuracy:0.000} of {evaluation.Count} right, order disagreement {evaluation.OrderDisagreement:0.000}");
         else if (result.Evaluation is { Loss: { } loss }) text.AppendLine($"held out: loss {loss:0.0000} on {result.Evaluation.Count} examples");
-        text.AppendLine($"model: {result.Model}");
+        text.AppendLine($"model: {result.Model}").AppendLine($"report: {Reporting.Report.PathIn(result.Model)}");
         return text.ToString();
     }
 }

@@ -1,6 +1,7 @@
 using Gram.Host.Commands;
 using Gram.Host.Configuration;
 using Gram.Host.Progress;
+using Gram.Host.Reporting;
 using Gram.Host.Runs;
 using Gram.Models;
 using Gram.Pipes.Events;
@@ -81,7 +82,7 @@ internal static class Application
         builder.Services.Configure<ConsoleLifetimeOptions>(console => console.SuppressStatusMessages = true);
         // A checkpoint may take longer than the host's 30 seconds.
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = Timeout.InfiniteTimeSpan);
-        builder.Services.AddSingleton(settings).AddSingleton(runs).AddSingleton(group).AddSingleton<Engine>().AddSingleton<ModelFinder>().AddSingleton<JudgeOpener>().AddSingleton<PolicyOpener>().AddSingleton<BaselineJudging>().AddSingleton<JobOutcome>().AddHostedService<JobService>();
+        builder.Services.AddSingleton(settings).AddSingleton(runs).AddSingleton(group).AddSingleton<Engine>().AddSingleton<ModelFinder>().AddSingleton<JudgeOpener>().AddSingleton<PolicyOpener>().AddSingleton<BaselineJudging>().AddSingleton<ReportedRun>().AddSingleton<JobOutcome>().AddHostedService<JobService>();
 #if MESSAGEPIPE
         builder.Services.AddMessagePipeEvents();
 #endif

@@ -29,7 +29,7 @@ internal sealed class OpenJudge : IPairJudge, IDisposable
     /// <summary>Itself, where it reasons.</summary>
     public RationaleJudge? Reasoning { get; }
 
-    /// <summary>Bytes of its weights in this process.</summary>
+    /// <summary>What it takes of this process's memory: weights, and the keys and values of its largest batch.</summary>
     public long Bytes => local?.Bytes ?? 0;
 
     /// <summary>Pairs whose answers had to be shortened; a judge elsewhere tells nobody.</summary>

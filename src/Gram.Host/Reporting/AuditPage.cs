@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Xml.Linq;
 using Gram.BestOfN;
-using Gram.Models.Checkpoints;
 
 namespace Gram.Host.Reporting;
 
@@ -25,23 +24,12 @@ internal static class AuditPage
     /// <param name="environment">What it ran on, name by name.</param>
     public static void Write(string folder, string kind, IReadOnlyList<string> head, IEnumerable<string[]> results, IReadOnlyList<RankedAnswers> ranked, IEnumerable<(string Name, string Value)> environment)
     {
-        var name = Path.GetFileName(Path.GetFullPath(folder).TrimEnd(Path.DirectorySeparatorChar));
-        var page = new XElement("html", new XAttribute("lang", "en"),
-            new XElement("head",
-                new XElement("meta", new XAttribute("charset", "utf-8")),
-                new XElement("meta", new XAttribute("name", "viewport"), new XAttribute("content", "width=device-width, initial-scale=1")),
-                new XElement("meta", new XAttribute("http-equiv", "Content-Security-Policy"), new XAttribute("content", "default-src 'none'; style-src 'unsafe-inline'")),
-                new XElement("title", RunReport.Clean($"{name}: {kind}")),
-                new XElement("style", RunReport.Style + BracketView.Css)),
-            new XElement("body",
-                new XElement("h1", RunReport.Clean(name)),
-                new XElement("p", RunReport.Clean(kind)),
-                RunReport.Table("results", head, results),
-                RunReport.Section("How the answers were chosen", new XElement("div",
-                    new XElement("p", About(ranked.Count)),
-                    ranked.Take(MostPrompts).Select((item, i) => BracketView.Of(i + 1, item, open: i < OpenPrompts)))),
-                RunReport.Section("Environment", RunReport.Table("environment", [], environment.Select(entry => new[] { entry.Name, entry.Value })))));
-        AtomicFile.WriteText(Path.Combine(folder, FileName), $"<!DOCTYPE html>\n{page.ToString(SaveOptions.DisableFormatting)}\n");
+        IEnumerable<XElement?> sections =
+        [
+            Html.Section("Results", Html.Table("results", head, results)),
+            Html.Section("How the answers were chosen", new XElement("p", About(ranked.Count)), ranked.Take(MostPrompts).Select((item, i) => BracketView.Of(i + 1, item, open: i < OpenPrompts))),
+        ];
+        new Report(Report.TitleOf(folder), kind, sections, null, environment) { Css = BracketView.Css }.Write(folder, FileName);
     }
 
     private static string About(int prompts) => string.Create(CultureInfo.InvariantCulture,

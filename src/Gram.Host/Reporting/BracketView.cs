@@ -27,8 +27,8 @@ internal static class BracketView
     {
         var (result, question) = (ranked.Result, ranked.Prompt.Question);
         return new XElement("details", Class("item"), new XAttribute("id", Text($"prompt-{number}")), open ? new XAttribute("open", "open") : null,
-            new XElement("summary", RunReport.Clean(Text($"{number}. {FirstLine(question)} – answer {result.Best + 1} of {ranked.Answers.Count}, {result.Comparisons.Count} comparisons{Sure(result)}"))),
-            new XElement("p", Class("question"), RunReport.Clean(question)),
+            new XElement("summary", Html.Clean(Text($"{number}. {FirstLine(question)} – answer {result.Best + 1} of {ranked.Answers.Count}, {result.Comparisons.Count} comparisons{Sure(result)}"))),
+            new XElement("p", Class("question"), Html.Clean(question)),
             Answers(ranked),
             result.Comparisons.Count == 0 ? new XElement("p", "Nothing was compared: the answers are all the same.") : IsEverybody(ranked) ? Table(ranked) : Rounds(result));
     }
@@ -42,7 +42,7 @@ internal static class BracketView
             new XElement("tbody", result.Ranking.Select((answer, place) => new XElement("tr", answer == result.Best ? Class("winner") : null,
                 Number($"{place + 1}"),
                 Number($"{answer + 1}"),
-                new XElement("td", RunReport.Clean(answers[answer]), First(answers, answer) is var first && first < answer ? new XElement("i", Text($" (the same as {first + 1})")) : null),
+                new XElement("td", Html.Clean(answers[answer]), First(answers, answer) is var first && first < answer ? new XElement("i", Text($" (the same as {first + 1})")) : null),
                 Number(Text($"{result.Scores[answer]:0.000}")),
                 result.Strengths is { } strengths ? Number(Text($"{strengths[answer]:0.00}")) : null))));
     }

@@ -15,12 +15,22 @@ public sealed record EvaluationReport(string Benchmark, Evaluation Judge, IReadO
 {
     private const string Average = "Avg.", Overall = "Overall", Nothing = "–";
 
+    /// <summary>Names of the table's columns: the judge's, which is empty, then the groups, their average and all.</summary>
+    public IReadOnlyList<string> Head => ["", .. Columns];
+
+    /// <summary>Finer figures: name, items, percent.</summary>
+    public IEnumerable<string[]> Details => Judge.Figures.Details.Select(figure => (string[])[figure.Name, Invariant($"{figure.Count}"), Percent(figure.Value)]);
+
     private IEnumerable<string> Columns => Judge.Figures.Groups.Select(group => group.Name).Concat(Judge.Figures.Groups.Count > 0 ? [Average, Overall] : [Overall]);
+
+    /// <summary>How the table is read.</summary>
+    public string Note => "Percent; below a figure its 95 % bootstrap interval. A tie is wrong. The length rule (the longer answer is better) is the floor to beat." +
+        (Published.Count > 0 ? "\nRows marked *published* are the figures of GRAM's README; they were not measured here." : "");
 
     /// <summary>The table in aligned columns, below a line with what it counts.</summary>
     public string ToText()
     {
-        string[][] rows = [["", .. Columns], .. Rows()];
+        string[][] rows = [[.. Head], .. Rows()];
         return $"{Benchmark}: {Counted()}\n\n{TextTable.Of(rows, leftColumns: 1)}";
     }
 
@@ -29,13 +39,12 @@ public sealed record EvaluationReport(string Benchmark, Evaluation Judge, IReadO
     public string ToMarkdown(string? plot)
     {
         var page = new StringBuilder().AppendLine($"# {Benchmark}: {Judge.Judge}").AppendLine().AppendLine($"{Counted()}.").AppendLine();
-        Table(["", .. Columns], Rows());
-        page.AppendLine("Percent; below a figure its 95 % bootstrap interval. A tie is wrong. The length rule (the longer answer is better) is the floor to beat.");
-        if (Published.Count > 0) page.AppendLine("Rows marked *published* are the figures of GRAM's README; they were not measured here.");
+        Table([.. Head], Rows());
+        page.AppendLine(Note);
         if (Judge.Figures.Details.Count > 0)
         {
             page.AppendLine().AppendLine("## In detail").AppendLine();
-            Table(["", "Items", Judge.Judge], Judge.Figures.Details.Select(figure => (string[])[figure.Name, Invariant($"{figure.Count}"), Percent(figure.Value)]));
+            Table(["", "Items", Judge.Judge], Details);
         }
         if (Judge.Calibration is { } calibration)
         {
@@ -66,7 +75,8 @@ public sealed record EvaluationReport(string Benchmark, Evaluation Judge, IReadO
         return json;
     }
 
-    private string Counted()
+    /// <summary>What was counted, in a line.</summary>
+    public string Counted()
     {
         var text = new StringBuilder(Invariant($"{Judge.Count} items"));
         if (Judge.Comparisons != Judge.Count) text.Append(Invariant($", {Judge.Comparisons} comparisons"));
@@ -76,7 +86,8 @@ public sealed record EvaluationReport(string Benchmark, Evaluation Judge, IReadO
         return text.ToString();
     }
 
-    private IEnumerable<string[]> Rows()
+    /// <summary>The table's rows: the judge, its floors and what was published, below a measured row its intervals.</summary>
+    public IEnumerable<string[]> Rows()
     {
         yield return Cells(Judge);
         yield return Intervals(Judge);

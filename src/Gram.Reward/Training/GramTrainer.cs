@@ -152,7 +152,10 @@ public sealed class GramTrainer(GramTrainingOptions options, IPublisher<StepLogg
             throw new RunStoppedException($"stopped after step {progress.Step}: {stopped.Message}; {RunDirectory.LastGoodCheckpoint(run.Path)}", stopped);
         }
 
-        var result = new GramTrainingResult(progress.Step, progress.TrainLoss, evaluation, clock.Elapsed.TotalSeconds, run.Path, examples.Shortened, examples.Dropped);
+        var result = new GramTrainingResult(progress.Step, progress.TrainLoss, evaluation, clock.Elapsed.TotalSeconds, run.Path, examples.Shortened, examples.Dropped)
+        {
+            Examples = TrainingPreview.First(options, input),
+        };
         run.SaveFinal(progress.Step, progress.State(plan, examples.Train.Count, options.Seed), directory =>
         {
             SaveModel(directory);

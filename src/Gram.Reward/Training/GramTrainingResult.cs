@@ -15,4 +15,8 @@ public sealed record GramEvaluation(int Count, double? Accuracy, double? OrderDi
 /// <param name="Model">Directory of the trained model.</param>
 /// <param name="Shortened">Examples whose answers were shortened to fit.</param>
 /// <param name="Dropped">Examples left out.</param>
-public sealed record GramTrainingResult(int Steps, double? TrainLoss, GramEvaluation? Evaluation, double Seconds, string Model, int Shortened, int Dropped);
+public sealed record GramTrainingResult(int Steps, double? TrainLoss, GramEvaluation? Evaluation, double Seconds, string Model, int Shortened, int Dropped)
+{
+    /// <summary>The first rows that it was trained on, as the model saw them.</summary>
+    public IReadOnlyList<PreviewExample> Examples { get; init; } = [];
+}

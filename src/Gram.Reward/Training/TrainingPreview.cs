@@ -44,14 +44,17 @@ public sealed record TrainingPreview(
 
     internal static TrainingPreview Of(GramTrainingOptions options, TrainingInput input, MemoryEstimate memory, string? problem)
     {
-        var (tokenizer, examples, rows, plan, _) = input;
+        var (_, examples, rows, plan, _) = input;
         var lengths = examples.Lengths.Order().ToArray();
         return new(
             options.GramLoss ? 2 : 1, examples.Train.Count, examples.Eval.Count + examples.EvalPairs.Count, examples.Shortened, examples.Dropped,
             new(lengths[0], lengths[(lengths.Length - 1) / 2], lengths[(int)Math.Ceiling(0.95 * lengths.Length) - 1], lengths[^1], lengths.Sum(length => (long)length)),
             rows.ArePacked ? rows.Count : null, TrainedModel.Describe(options), plan, memory, problem,
-            [.. examples.Train.Take(Shown).Select(example => Example(example, options.GramLoss, tokenizer))]);
+            First(options, input));
     }
+
+    /// <summary>The first rows as the model sees them.</summary>
+    internal static IReadOnlyList<PreviewExample> First(GramTrainingOptions options, TrainingInput input) => [.. input.Examples.Train.Take(Shown).Select(example => Example(example, options.GramLoss, input.Tokenizer))];
 
     private static PreviewExample Example(TrainingExample example, bool labelOnly, Tokenizer tokenizer)
     {

@@ -18,7 +18,7 @@ public sealed class ChatJudgeTests : IDisposable
     {
         await using var server = await ChatServer.StartAsync();
         using var judge = await RemoteJudge.OpenAsync(Options(server));
-        AnswerPair[] pairs = [.. Enumerable.Range(0, 20).Select(i => new AnswerPair($"Why {i}?", $"So {i}.", $"No {i}.")), new("Same?", "Yes.", "Yes.")];
+        AnswerPair[] pairs = [.. AskedPairs.Many(20), AskedPairs.Alike];
 
         var scores = await judge.ScoreAsync(pairs);
 
@@ -45,11 +45,11 @@ public sealed class ChatJudgeTests : IDisposable
         using var judge = await RemoteJudge.OpenAsync(Options(server));
         server.Shown = tokens => [.. tokens.Where(token => token.Token != "B")];
 
-        (await FluentActions.Invoking(async () => await judge.ScoreAsync([new("Why?", "So.", "No.")])).Should().ThrowAsync<GramException>())
+        (await FluentActions.Invoking(async () => await judge.ScoreAsync([AskedPairs.One])).Should().ThrowAsync<GramException>())
             .WithMessage("judge at http://127.0.0.1:*: label \"B\" is not among the 3 likeliest tokens (\"A\", \" The\", \"Both\", …): is gram a GRAM judge*");
 
         server.Shown = tokens => [.. tokens.Select(token => token.Token == "A" ? token with { LogProb = -9999 } : token)];
-        (await FluentActions.Invoking(async () => await judge.ScoreAsync([new("Why?", "So.", "No.")])).Should().ThrowAsync<GramException>()).WithMessage("*label \"A\" is not among*");
+        (await FluentActions.Invoking(async () => await judge.ScoreAsync([AskedPairs.One])).Should().ThrowAsync<GramException>()).WithMessage("*label \"A\" is not among*");
     }
 
     [Fact]
@@ -59,9 +59,9 @@ public sealed class ChatJudgeTests : IDisposable
         await using var server = await ChatServer.StartAsync(config);
         using var judge = await RemoteJudge.OpenAsync(Options(server) with { Config = config, RequestFields = new JsonObject { ["guided_choice"] = new JsonArray(" 1", " 2") } });
 
-        var score = (await judge.ScoreAsync([new("Why?", "So.", "No.")]))[0];
+        var score = (await judge.ScoreAsync([AskedPairs.One]))[0];
 
-        score.PAb.Should().BeApproximately(RuleJudge.ScoreOf(new("Why?", "So.", "No.")).PAb, 1e-12);
+        score.PAb.Should().BeApproximately(RuleJudge.ScoreOf(AskedPairs.One).PAb, 1e-12);
         server.Requests.Select(request => request.Body["messages"]![0]!["content"]!.GetValue<string>()).Should().BeEquivalentTo("Q: Why?\n1: So.\n2: No.\nBest:", "Q: Why?\n1: No.\n2: So.\nBest:");
         server.Requests[0].Body["guided_choice"]!.AsArray().Should().HaveCount(2);
         server.Requests[0].Body.ContainsKey("chat_template_kwargs").Should().BeFalse();
@@ -77,7 +77,7 @@ public sealed class ChatJudgeTests : IDisposable
         using var judge = await RemoteJudge.OpenAsync(Options(server));
         server.Instead = number => number <= 3 ? Results.StatusCode(status) : null;
 
-        (await judge.ScoreAsync([new("Why?", "So.", "No.")]))[0].PAb.Should().BeApproximately(RuleJudge.ScoreOf(new("Why?", "So.", "No.")).PAb, 1e-12);
+        (await judge.ScoreAsync([AskedPairs.One]))[0].PAb.Should().BeApproximately(RuleJudge.ScoreOf(AskedPairs.One).PAb, 1e-12);
 
         server.Requests.Should().HaveCount(5, "three refusals and two orders");
     }
@@ -94,7 +94,7 @@ public sealed class ChatJudgeTests : IDisposable
         using var judge = await RemoteJudge.OpenAsync(Options(server));
         server.Instead = _ => Results.Text(text, statusCode: status);
 
-        (await FluentActions.Invoking(async () => await judge.ScoreAsync([new("Why?", "So.", "No.")])).Should().ThrowAsync<GramException>()).WithMessage(message).And.Message.Should().NotContain("\n");
+        (await FluentActions.Invoking(async () => await judge.ScoreAsync([AskedPairs.One])).Should().ThrowAsync<GramException>()).WithMessage(message).And.Message.Should().NotContain("\n");
     }
 
     [Fact]
@@ -104,7 +104,7 @@ public sealed class ChatJudgeTests : IDisposable
         using var judge = await RemoteJudge.OpenAsync(Options(server) with { Retries = 2 });
         server.Instead = _ => Results.StatusCode(503);
 
-        (await FluentActions.Invoking(async () => await judge.ScoreAsync([.. Enumerable.Range(0, 100).Select(i => new AnswerPair($"Why {i}?", "So.", "No."))])).Should().ThrowAsync<GramException>()).WithMessage("judge at http://127.0.0.1:* refuses (503)*");
+        (await FluentActions.Invoking(async () => await judge.ScoreAsync(AskedPairs.Many(100))).Should().ThrowAsync<GramException>()).WithMessage("judge at http://127.0.0.1:* refuses (503)*");
 
         server.Requests.Count.Should().BeLessThan(60, "of 200 requests with two retries each four are under way at a time");
     }
@@ -112,9 +112,9 @@ public sealed class ChatJudgeTests : IDisposable
     [Fact]
     public async Task Score_NobodyThere_IsOneLine()
     {
-        using var judge = await RemoteJudge.OpenAsync(new RemoteJudgeOptions { BaseUrl = new Uri("http://127.0.0.1:1/v1"), Model = "gram", Retries = 1, RetryDelay = TimeSpan.FromMilliseconds(1) });
+        using var judge = await RemoteJudge.OpenAsync(AskedPairs.At(new Uri("http://127.0.0.1:1/v1")) with { Model = "gram", Retries = 1 });
 
-        (await FluentActions.Invoking(async () => await judge.ScoreAsync([new("Why?", "So.", "No.")])).Should().ThrowAsync<GramException>()).WithMessage("judge at http://127.0.0.1:1/v1 cannot be reached: *");
+        (await FluentActions.Invoking(async () => await judge.ScoreAsync([AskedPairs.One])).Should().ThrowAsync<GramException>()).WithMessage("judge at http://127.0.0.1:1/v1 cannot be reached: *");
     }
 
     [Fact]
@@ -122,7 +122,7 @@ public sealed class ChatJudgeTests : IDisposable
     {
         await using var server = await ChatServer.StartAsync();
         var options = Options(server) with { Cache = folder.File("deep/scores.db") };
-        AnswerPair[] pairs = [.. Enumerable.Range(0, 10).Select(i => new AnswerPair($"Why {i}?", "So.", "No.")), new("Why 0?", "So.", "No.")];
+        AnswerPair[] pairs = [.. AskedPairs.Many(10), AskedPairs.Many(1)[0]];
         IReadOnlyList<PairScore> before;
         using (var judge = await RemoteJudge.OpenAsync(options))
         {
@@ -131,12 +131,12 @@ public sealed class ChatJudgeTests : IDisposable
         }
         using (var judge = await RemoteJudge.OpenAsync(options))
         {
-            (await judge.ScoreAsync([.. pairs, new("Why 10?", "So.", "No.")])).Take(11).Should().Equal(before);
+            (await judge.ScoreAsync([.. pairs, AskedPairs.One])).Take(11).Should().Equal(before);
             (judge.Asked, judge.Known).Should().Be((1, 10));
         }
         // Another model, another prompt, swapped texts: other keys.
         using (var judge = await RemoteJudge.OpenAsync(options with { Model = "other" })) await judge.ScoreAsync([pairs[0]]);
-        using (var judge = await RemoteJudge.OpenAsync(options)) await judge.ScoreAsync([new("Why 0?", "No.", "So."), new("Why 0?So", ".", "No."), pairs[0]]);
+        using (var judge = await RemoteJudge.OpenAsync(options)) await judge.ScoreAsync([new("Why 0?", "No 0.", "So 0."), new("Why 0?So", " 0.", "No 0."), pairs[0]]);
 
         server.Requests.Should().HaveCount(2 * (10 + 1 + 1 + 2));
     }
@@ -163,8 +163,8 @@ public sealed class ChatJudgeTests : IDisposable
         await using var server = await ChatServer.StartAsync();
         using var judge = await RemoteJudge.OpenAsync(Options(server) with { Cache = folder.File("others.db") });
 
-        (await FluentActions.Invoking(async () => await judge.ScoreAsync([new("Why?", "So.", "No.")])).Should().ThrowAsync<GramException>()).WithMessage("*others.db cannot be read as a cache of scores: *(judge_cache)").And.Message.Should().NotContain("\n");
+        (await FluentActions.Invoking(async () => await judge.ScoreAsync([AskedPairs.One])).Should().ThrowAsync<GramException>()).WithMessage("*others.db cannot be read as a cache of scores: *(judge_cache)").And.Message.Should().NotContain("\n");
     }
 
-    private static RemoteJudgeOptions Options(ChatServer server) => new() { BaseUrl = server.BaseUrl, Model = "gram", ApiKey = "secret", Concurrency = 4, RetryDelay = TimeSpan.FromMilliseconds(1) };
+    private static RemoteJudgeOptions Options(ChatServer server) => AskedPairs.At(server.BaseUrl) with { Model = "gram", ApiKey = "secret", Concurrency = 4 };
 }

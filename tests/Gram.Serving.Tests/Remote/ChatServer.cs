@@ -1,20 +1,18 @@
 using System.Text.Json.Nodes;
 using Gram.Reward.Judging;
 using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
-using Microsoft.Extensions.DependencyInjection;
 
 namespace Gram.Serving.Tests.Remote;
 
 /// <summary>An OpenAI-compatible server whose model judges by <see cref="RuleJudge"/>: it reads the judge prompt, and puts its probabilities on the labels.</summary>
 internal sealed class ChatServer : IAsyncDisposable
 {
-    private readonly WebApplication app;
     private readonly GramConfig config;
+    private WebApplication app = null!;
     private int underWay;
 
-    private ChatServer(WebApplication app, GramConfig config) => (this.app, this.config) = (app, config);
+    private ChatServer(GramConfig config) => this.config = config;
 
     /// <summary>Where it is.</summary>
     public Uri BaseUrl => new(app.Urls.Single() + "/v1");
@@ -33,13 +31,8 @@ internal sealed class ChatServer : IAsyncDisposable
 
     public static async Task<ChatServer> StartAsync(GramConfig? config = null)
     {
-        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        builder.WebHost.UseKestrelCore().UseUrls("http://127.0.0.1:0");
-        builder.Services.AddRoutingCore();
-        var app = builder.Build();
-        var server = new ChatServer(app, config ?? GramConfig.Published);
-        app.MapPost("/v1/chat/completions", (Delegate)server.CompleteAsync);
-        await app.StartAsync();
+        var server = new ChatServer(config ?? GramConfig.Published);
+        server.app = await LocalApplication.StartAsync(app => app.MapPost("/v1/chat/completions", (Delegate)server.CompleteAsync));
         return server;
     }
 

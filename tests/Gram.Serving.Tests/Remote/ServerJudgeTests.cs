@@ -21,7 +21,7 @@ public sealed class ServerJudgeTests : IDisposable
         var config = new GramConfig { Prompt = "Q: {question}\n1: {answer_a}\n2: {answer_b}\nBest:", Labels = [" 1", " 2"], TurnFormat = "[{role}] {content}" };
         await using var server = await TestServer.StartAsync(() => new LoadedJudge(new RuleJudge(), config));
         using var judge = await RemoteJudge.OpenAsync(Options(server));
-        AnswerPair[] pairs = [.. Enumerable.Range(0, 100).Select(i => new AnswerPair($"Why {i}?", $"So {i}.", "No.")), new("Same?", "Yes.", "Yes.")];
+        AnswerPair[] pairs = [.. AskedPairs.Many(100), AskedPairs.Alike];
 
         (await judge.ScoreAsync(pairs)).Should().Equal(pairs.Select(RuleJudge.ScoreOf), "JSON keeps every bit of a double");
 
@@ -34,7 +34,7 @@ public sealed class ServerJudgeTests : IDisposable
     {
         await using var server = await TestServer.StartAsync(new RuleJudge(), batches: new BatchOptions { MaxItems = 1, MaxWaiting = 70, Gather = TimeSpan.FromMilliseconds(5) });
         using var judge = await RemoteJudge.OpenAsync(Options(server) with { Concurrency = 4, Retries = 20 });
-        AnswerPair[] pairs = [.. Enumerable.Range(0, 128).Select(i => new AnswerPair($"Why {i}?", $"So {i}.", "No."))];
+        var pairs = AskedPairs.Many(128);
 
         (await judge.ScoreAsync(pairs)).Should().Equal(pairs.Select(RuleJudge.ScoreOf));
     }
@@ -46,7 +46,7 @@ public sealed class ServerJudgeTests : IDisposable
         await using var server = await TestServer.StartAsync(new RuleJudge(), keys: ApiKeys.Read(folder.File("keys")));
 
         using var judge = await RemoteJudge.OpenAsync(Options(server) with { ApiKey = "secret" });
-        (await judge.ScoreAsync([new("Why?", "So.", "No.")])).Should().Equal(RuleJudge.ScoreOf(new("Why?", "So.", "No.")));
+        (await judge.ScoreAsync([AskedPairs.One])).Should().Equal(RuleJudge.ScoreOf(AskedPairs.One));
 
         (await FluentActions.Invoking(() => RemoteJudge.OpenAsync(Options(server) with { ApiKey = null })).Should().ThrowAsync<GramException>()).WithMessage("judge at http://127.0.0.1:*/ refuses (401): a key is needed*; set GRAM_JUDGE_API_KEY to its key");
     }
@@ -60,12 +60,11 @@ public sealed class ServerJudgeTests : IDisposable
     {
         var judges = new Queue<LoadedJudge>([new(new RuleJudge(), GramConfig.Published) { Fingerprint = "first" }, new(new RuleJudge(), GramConfig.Published) { Fingerprint = "second" }]);
         await using var server = await TestServer.StartAsync(judges.Dequeue);
-        AnswerPair[] pairs = [new("Why?", "So.", "No.")];
         for (var run = 0; run < 3; run++)
         {
             if (run == 2) await server.Judge.ReloadAsync();
             using var judge = await RemoteJudge.OpenAsync(Options(server) with { Cache = folder.File("scores.db") });
-            await judge.ScoreAsync(pairs);
+            await judge.ScoreAsync([AskedPairs.One]);
             judge.Asked.Should().Be(run == 1 ? 0 : 1);
         }
     }
@@ -75,8 +74,8 @@ public sealed class ServerJudgeTests : IDisposable
     {
         await using var chat = await ChatServer.StartAsync();
 
-        (await FluentActions.Invoking(() => RemoteJudge.OpenAsync(new RemoteJudgeOptions { BaseUrl = chat.BaseUrl })).Should().ThrowAsync<GramException>()).WithMessage("judge at http://127.0.0.1:*/v1 refuses (404)*");
+        (await FluentActions.Invoking(() => RemoteJudge.OpenAsync(AskedPairs.At(chat.BaseUrl))).Should().ThrowAsync<GramException>()).WithMessage("judge at http://127.0.0.1:*/v1 refuses (404)*");
     }
 
-    private static RemoteJudgeOptions Options(TestServer server) => new() { BaseUrl = server.Client.BaseAddress!, ApiKey = null, RetryDelay = TimeSpan.FromMilliseconds(1) };
+    private static RemoteJudgeOptions Options(TestServer server) => AskedPairs.At(server.Client.BaseAddress!);
 }
