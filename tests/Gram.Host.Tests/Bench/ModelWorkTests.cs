@@ -6,7 +6,8 @@ namespace Gram.Host.Tests.Bench;
 
 public class ModelWorkTests
 {
-    private static readonly ModelConfig Config = new()
+    /// <summary>Hidden 6, heads 4 × 3 with 2 key-value heads, inner 10, two blocks, vocabulary 7.</summary>
+    internal static readonly ModelConfig Config = new()
     {
         ModelType = "llama",
         VocabSize = 7,

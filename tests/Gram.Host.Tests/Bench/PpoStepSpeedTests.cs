@@ -9,22 +9,8 @@ namespace Gram.Host.Tests.Bench;
 
 public sealed class PpoStepSpeedTests
 {
-    // Hidden 6, heads 4 × 3 with 2 key-value heads, inner 10, one block, vocabulary 7: 72·2 + 36·2 + 180 = 396 numbers in a block that multiply, 42 in the head.
-    private static readonly ModelConfig Config = new()
-    {
-        ModelType = "llama",
-        VocabSize = 7,
-        HiddenSize = 6,
-        IntermediateSize = 10,
-        NumHiddenLayers = 1,
-        NumAttentionHeads = 4,
-        NumKeyValueHeads = 2,
-        HeadDim = 3,
-        MaxPositionEmbeddings = 16,
-        RmsNormEps = 1e-6,
-        RopeTheta = 10_000,
-        TieWordEmbeddings = true,
-    };
+    // In its block 72·2 + 36·2 + 180 = 396 numbers multiply, 42 in the head.
+    private static readonly ModelConfig Config = ModelWorkTests.Config with { NumHiddenLayers = 1 };
 
     [Fact]
     public void Options_AreThoseOfTheFixedStep()
