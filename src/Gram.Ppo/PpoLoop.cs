@@ -78,11 +78,11 @@ internal sealed class PpoLoop(
         {
             await foreach (var item in input.ReadAllAsync())
             {
-                stageStarted(stepOf(item), name);
-                using var activity = PpoTelemetry.StartStage(name, stepOf(item));
-                var clock = Stopwatch.StartNew();
                 try
                 {
+                    stageStarted(stepOf(item), name);
+                    using var activity = PpoTelemetry.StartStage(name, stepOf(item));
+                    var clock = Stopwatch.StartNew();
                     var result = await work(item);
                     seconds[name] = clock.Elapsed.TotalSeconds;
                     await output.WriteAsync(result);

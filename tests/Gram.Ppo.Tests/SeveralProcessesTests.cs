@@ -42,15 +42,49 @@ public sealed class SeveralProcessesTests
     }
 
     [Fact]
-    public async Task Run_WithFewerMicroBatchesThanProcesses_GivesSomeNothingToDo()
+    public async Task Run_WithFewerPromptsThanProcesses_GivesSomeNothingToGenerate()
     {
         using var test = new TestRun();
-        var options = Options(test, "alone") with { GradientAccumulationSteps = 3, PpoBufferSize = 1, NumSamples = 3, Advantage = Advantage.Rloo, PerDeviceTrainBatchSize = 1 };
+        var options = Options(test, "alone") with { PpoBufferSize = 1, NumSamples = 9, Advantage = Advantage.Rloo, PerDeviceTrainBatchSize = 1 };
 
-        await test.Run(options with { GradientAccumulationSteps = 9 }).RunAsync(); // 9 rows: 3 prompts
+        await test.Run(options with { GradientAccumulationSteps = 9 }).RunAsync(); // 9 responses to one prompt
         await RunAsync(test, options with { OutputDir = test.Output("shared"), GradientAccumulationSteps = 3 }, 3);
 
         ShouldBeNear(test, "shared", "alone");
+    }
+
+    /// <summary>Whatever ends epochs, leaves out steps or changes the loss must do so in all processes: one that went alone would wait for the others forever.</summary>
+    [Theory]
+    [InlineData("target_kl")]
+    [InlineData("shared value")]
+    [InlineData("filters")]
+    [InlineData("checkpointing")]
+    public async Task Run_WithOtherSettings_IsTheRunOfOne(string setting)
+    {
+        using var test = new TestRun();
+        var options = Options(test, "alone") with { Advantage = Advantage.Gae, EvalSteps = 1 };
+        options = setting switch
+        {
+            "target_kl" => options with { TargetKl = 1e-9, PpoEpochs = 3 },
+            "shared value" => options with { ValueModel = ValueModelKind.Shared },
+            "filters" => options with { TopP = 0.9, MinP = 0.01, Temperature = 1.3 },
+            _ => options with { GradientCheckpointing = true, KlIn = KlIn.Loss, EntropyCoef = 0.01 },
+        };
+
+        await test.Run(options with { GradientAccumulationSteps = 4 }).RunAsync();
+        await RunAsync(test, options with { OutputDir = test.Output("shared") }, 2);
+
+        ShouldBeNear(test, "shared", "alone");
+    }
+
+    [Fact]
+    public async Task Guard_InSeveralProcesses_StopsThemAll()
+    {
+        using var test = new TestRun();
+
+        var run = () => RunAsync(test, Options(test, "run") with { MaxSteps = 5, MaxKl = 1e-9, SaveSteps = 1 }, 2);
+
+        (await run.Should().ThrowAsync<RunStoppedException>()).WithMessage("stopped at step 2*max_kl*checkpoint-1");
     }
 
     [Theory]
@@ -109,6 +143,17 @@ public sealed class SeveralProcessesTests
         await ThreadGroup.RunAsync(2, group => new PpoRun(Options(test, "run") with { MaxSteps = 1, Advantage = Advantage.Rloo, NumSamples = 2 }, new LetterJudge(), TestRun.Prompts, [], test.Events) { Group = group, FreeBytes = null, Rewards = [term] }.RunAsync());
 
         term.Asked.Should().ContainSingle().Which.Should().HaveCount(16, "a rollout has 16 responses");
+    }
+
+    [Fact]
+    public async Task Term_ThatGivesUpOnItsOwn_IsAnErrorAndNoCancellation()
+    {
+        using var test = new TestRun();
+        var term = new OwnReward("slow", _ => throw new TaskCanceledException("the request took too long"));
+
+        var run = () => test.Run(Options(test, "run") with { MaxSteps = 1 }, evaluates: false, rewards: [term]).RunAsync();
+
+        (await run.Should().ThrowAsync<GramException>()).WithMessage("the reward term slow gave up: the request took too long");
     }
 
     private static PpoOptions Options(TestRun test, string output) => test.Options(output) with { GradientAccumulationSteps = 2, PpoEpochs = 2, PpoTarget = 0.5, KlHorizon = 100 };

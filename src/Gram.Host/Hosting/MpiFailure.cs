@@ -6,7 +6,7 @@ namespace Gram.Host.Hosting;
 /// <summary>How a run of several processes ends where one of them cannot go on.</summary>
 internal static class MpiFailure
 {
-    private static readonly TimeSpan LeadersTime = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan LeadersTime = TimeSpan.FromSeconds(5), LeadersWriting = TimeSpan.FromHours(1);
 
     /// <summary>
     /// Says what went wrong, once, and ends all processes, which would wait for this one. A guard's or the user's stop comes to all of them, and
@@ -21,8 +21,7 @@ internal static class MpiFailure
         }
         else
         {
-            if (error is OperationCanceledException or RunStoppedException) return code; // waits in Dispose
-            Thread.Sleep(LeadersTime);
+            Thread.Sleep(error is OperationCanceledException or RunStoppedException ? LeadersWriting : LeadersTime); // the leader's end is this one's too
             Console.Error.WriteLine($"process {group.Rank} of {group.Size}: {ExitCode.Text(error)}");
         }
         group.Abort(code);

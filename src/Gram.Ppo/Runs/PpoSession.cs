@@ -96,6 +96,7 @@ internal sealed class PpoSession : IDisposable
                 state.Load(RunDirectory.ReadState(checkpoint), checkpoint);
                 models.Check(checkpoint);
             }
+            group.Any(false); // all have read the checkpoint
             if (group.Leads()) files = new RunFiles(options, checkpoint, configYaml, events.Notices);
             lastKl = files?.LoggedKl ?? 0;
         }
@@ -109,7 +110,7 @@ internal sealed class PpoSession : IDisposable
     public async Task<PpoResult> RunAsync(CancellationToken cancellationToken)
     {
         // Several processes stop together, between two steps: one that went alone would leave the others waiting for it.
-        var asked = cancellationToken;
+        var (asked, together) = (cancellationToken, false);
         if (group.Size > 1) cancellationToken = CancellationToken.None;
         // The initial policy answers first: a resumed run makes the same answers again before it takes up its weights.
         var initialAnswers = options.Reference == Reference.Initial ? GreedyAnswers(prompts, cancellationToken) : [];
@@ -129,7 +130,7 @@ internal sealed class PpoSession : IDisposable
         {
             await loop.RunAsync(doneSteps + 1, totalSteps, Next, Finish, cancellationToken);
         }
-        catch (OperationCanceledException)
+        catch (OperationCanceledException) when (together || (group.Size == 1 && asked.IsCancellationRequested))
         {
             // Nothing was learnt since the last whole step: its state, taken before this step's draws, is where the run goes on.
             files?.Finish(); // it may be the one that is being written
@@ -153,7 +154,8 @@ internal sealed class PpoSession : IDisposable
 
         PromptBatch Next(int next)
         {
-            if (group.Any(asked.IsCancellationRequested)) throw new OperationCanceledException(asked);
+            together = group.Any(asked.IsCancellationRequested);
+            if (together) throw new OperationCanceledException(asked);
             return order.Next(next, options.PromptsPerStep);
         }
 

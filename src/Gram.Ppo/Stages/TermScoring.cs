@@ -29,12 +29,25 @@ public sealed class TermScoring(IReadOnlyList<IReward> terms, Tokenizer tokenize
         var scored = new List<TermRewards>();
         foreach (var term in terms)
         {
-            var rewards = group.FromLeader(group.Leads() ? await term.RewardAsync(asked, cancellationToken) : []);
+            var rewards = group.FromLeader(group.Leads() ? await AskAsync(term, asked, cancellationToken) : []);
             if (rewards.Count != asked.Count) throw new GramException($"the reward term {term.Name} gave {rewards.Count} rewards for {asked.Count} responses: it must give one for each");
             if (Enumerable.Range(0, rewards.Count).FirstOrDefault(i => !double.IsFinite(rewards[i]), -1) is >= 0 and var bad) throw new GramException($"the reward term {term.Name} gave {rewards[bad]} for response {bad + 1} of {asked.Count}: a reward must be finite");
             scored.Add(new(term.Name, [.. rewards.Take(rows.Length)], withReferences ? [.. rows.Select(pair => rewards[placeOfQuery[pair.Row.Query]])] : []));
         }
         return scored;
+    }
+
+    /// <summary>A term's rewards. One that gives up (on a request of its own that took too long, say) has failed: the run was not cancelled.</summary>
+    private static async ValueTask<IReadOnlyList<double>> AskAsync(IReward term, IReadOnlyList<RewardRequest> asked, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await term.RewardAsync(asked, cancellationToken);
+        }
+        catch (OperationCanceledException error) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new GramException($"the reward term {term.Name} gave up: {error.Message}", error);
+        }
     }
 
     /// <summary>What is asked of a response. A reference that the policy did not decode just now is its text alone, an end token counted.</summary>
