@@ -20,7 +20,7 @@ gram=$(dotnet msbuild "$root/src/Gram.Host" -p:Configuration=Release -getPropert
 accumulation=$(sed -n 's/^gradient_accumulation_steps: *\([0-9]*\).*/\1/p' "$config")
 
 figure() { # RUN METRIC
-    sed -n '3s/.*"'"$2"'":\([0-9.eE+-]*\).*/\1/p' "$work/$1/trainer_log.jsonl"
+    sed -n '3s|.*"'"$2"'":\([0-9.eE+-]*\).*|\1|p' "$work/$1/trainer_log.jsonl"
 }
 
 measure() { # RUN THREADS ACCUMULATION LAUNCHER… : prints seconds of the step, of the update, and the update's tokens a second
