@@ -22,6 +22,9 @@ public sealed record Estimate(
         return new Estimate(mean, Math.Max(0, mean - half), Math.Min(1, mean + half));
     }
 
+    /// <summary>1 where a score beats another, ½ in a tie, 0 otherwise.</summary>
+    public static double Win(double score, double other) => score > other ? 1 : score < other ? 0 : 0.5;
+
     /// <summary>A win rate (1 won, ½ tied, 0 lost) with Wilson's interval, which stays in [0, 1] and keeps its width at the ends.</summary>
     public static Estimate OfWins(IReadOnlyCollection<double> wins)
     {

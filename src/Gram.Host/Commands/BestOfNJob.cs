@@ -48,9 +48,6 @@ internal sealed class BestOfNJob(
     BestOfNOptions options, TournamentOptions tournament, JudgeOptions judging, RationaleKeys rationale, ModelOptions model, SamplingOptions sampling, CommonOptions common,
     Settings settings, Engine engine, PolicyOpener policies, JudgeOpener judges, IPublisher<StepLogged> steps, IPublisher<Notice> notices) : IJob
 {
-    /// <summary>Keeps what --json prints.</summary>
-    private const string ResultFile = "best_of_n.json";
-
     public async Task<JobResult> RunAsync(CancellationToken cancellationToken)
     {
         var clock = Stopwatch.StartNew();
@@ -83,7 +80,6 @@ internal sealed class BestOfNJob(
         var beside = new RankedFolder(common.OutputDir!, engine, notices).Write(ranked, $"best of {most} by {method.Name}, {model.ModelNameOrPath}", report.Head, report.Rows, json);
         var page = new Report(Report.TitleOf(common.OutputDir!), $"best of {most} by {method.Name}, {model.ModelNameOrPath}", BestOfNPage.Sections(report, figures, ranked), settings.ToYaml(), RunEnvironment.Of(engine)).Write(common.OutputDir!);
         json["seconds"] = clock.Elapsed.TotalSeconds;
-        AtomicFile.WriteText(Path.Combine(common.OutputDir!, ResultFile), new JobResult(json, "").JsonLine + "\n");
         var best = options.Prompt is null ? "" : $"\n{ranked[0].Best}\n";
         return new JobResult(json, $"{report.Lines()}{best}\nranked answers: {output}\n{beside}report: {page}\n") { DataOnOutput = output == "-" };
     }
@@ -109,12 +105,9 @@ internal sealed class BestOfNJob(
 
     private static BestOfNFigure Figure(int n, IReadOnlyList<Prompt> prompts, IReadOnlyList<AnswerPair> pairs, IReadOnlyList<PairScore> scores, IGoldMeasure? gold)
     {
-        var wins = Estimate.OfWins([.. scores.Select(score => Win(score.ScoreA, score.ScoreB))]);
+        var wins = Estimate.OfWins([.. scores.Select(score => Estimate.Win(score.ScoreA, score.ScoreB))]);
         if (gold is null) return new(n, wins, null, null);
         var (picked, single) = (prompts.Zip(pairs, (prompt, pair) => gold.Score(prompt, pair.AnswerA)).ToList(), prompts.Zip(pairs, (prompt, pair) => gold.Score(prompt, pair.AnswerB)));
-        return new(n, wins, Estimate.OfMean(picked), Estimate.OfWins([.. picked.Zip(single, Win)]));
+        return new(n, wins, Estimate.OfMean(picked), Estimate.OfWins([.. picked.Zip(single, Estimate.Win)]));
     }
-
-    /// <summary>1 won, ½ tied, 0 lost.</summary>
-    private static double Win(double score, double other) => score > other ? 1 : score < other ? 0 : 0.5;
 }

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Xml.Linq;
 using Gram.BestOfN;
 
@@ -26,8 +25,8 @@ internal static class BracketView
     public static XElement Of(int number, RankedAnswers ranked, bool open)
     {
         var (result, question) = (ranked.Result, ranked.Prompt.Question);
-        return new XElement("details", Class("item"), new XAttribute("id", Text($"prompt-{number}")), open ? new XAttribute("open", "open") : null,
-            new XElement("summary", Html.Clean(Text($"{number}. {FirstLine(question)} – answer {result.Best + 1} of {ranked.Answers.Count}, {result.Comparisons.Count} comparisons{Sure(result)}"))),
+        return new XElement("details", Class("item"), new XAttribute("id", Html.Invariant($"prompt-{number}")), open ? new XAttribute("open", "open") : null,
+            new XElement("summary", Html.Clean(Html.Invariant($"{number}. {FirstLine(question)} – answer {result.Best + 1} of {ranked.Answers.Count}, {result.Comparisons.Count} comparisons{Sure(result)}"))),
             new XElement("p", Class("question"), Html.Clean(question)),
             Answers(ranked),
             result.Comparisons.Count == 0 ? new XElement("p", "Nothing was compared: the answers are all the same.") : IsEverybody(ranked) ? Table(ranked) : Rounds(result));
@@ -42,15 +41,15 @@ internal static class BracketView
             new XElement("tbody", result.Ranking.Select((answer, place) => new XElement("tr", answer == result.Best ? Class("winner") : null,
                 Number($"{place + 1}"),
                 Number($"{answer + 1}"),
-                new XElement("td", Html.Clean(answers[answer]), First(answers, answer) is var first && first < answer ? new XElement("i", Text($" (the same as {first + 1})")) : null),
-                Number(Text($"{result.Scores[answer]:0.000}")),
-                result.Strengths is { } strengths ? Number(Text($"{strengths[answer]:0.00}")) : null))));
+                new XElement("td", Html.Clean(answers[answer]), First(answers, answer) is var first && first < answer ? new XElement("i", Html.Invariant($" (the same as {first + 1})")) : null),
+                Number(Html.Invariant($"{result.Scores[answer]:0.000}")),
+                result.Strengths is { } strengths ? Number(Html.Invariant($"{strengths[answer]:0.00}")) : null))));
     }
 
     /// <summary>Rounds from left to right, in each the pairs that met: the winner above.</summary>
     private static XElement Rounds(TournamentResult result) => new("div", Class("rounds"),
         result.Comparisons.GroupBy(comparison => comparison.Round).Select(round => new XElement("div", Class("round"),
-            new XElement("p", Text($"round {round.Key}")),
+            new XElement("p", Html.Invariant($"round {round.Key}")),
             round.Select(Match))));
 
     private static XElement Match(Comparison met)
@@ -58,7 +57,7 @@ internal static class BracketView
         var (winner, loser, score) = met.ScoreA >= 0.5 ? (met.A, met.B, met.ScoreA) : (met.B, met.A, 1 - met.ScoreA);
         return new XElement("div", Class("match"), Side("winner", winner, score), Side("lost", loser, 1 - score));
 
-        static XElement Side(string name, int answer, double share) => new("div", Class(name), new XElement("span", Text($"answer {answer + 1}")), new XElement("span", Text($"{share:0.000}")));
+        static XElement Side(string name, int answer, double share) => new("div", Class(name), new XElement("span", Html.Invariant($"answer {answer + 1}")), new XElement("span", Html.Invariant($"{share:0.000}")));
     }
 
     /// <summary>The score of each row's answer against each column's, in the order of the ranking.</summary>
@@ -67,9 +66,9 @@ internal static class BracketView
         var scores = ranked.Result.Comparisons.SelectMany(met => new[] { KeyValuePair.Create((met.A, met.B), met.ScoreA), KeyValuePair.Create((met.B, met.A), 1 - met.ScoreA) }).ToDictionary();
         int[] order = [.. ranked.Result.Ranking.Where(answer => First(ranked.Answers, answer) == answer)];
         return new XElement("div", Class("met"), new XElement("table",
-            new XElement("thead", new XElement("tr", new XElement("th", "against"), order.Select(answer => new XElement("th", Text($"{answer + 1}"))))),
-            new XElement("tbody", order.Select(row => new XElement("tr", new XElement("th", Text($"answer {row + 1}")),
-                order.Select(column => new XElement("td", scores.TryGetValue((row, column), out var score) ? Text($"{score:0.000}") : "–")))))));
+            new XElement("thead", new XElement("tr", new XElement("th", "against"), order.Select(answer => new XElement("th", Html.Invariant($"{answer + 1}"))))),
+            new XElement("tbody", order.Select(row => new XElement("tr", new XElement("th", Html.Invariant($"answer {row + 1}")),
+                order.Select(column => new XElement("td", scores.TryGetValue((row, column), out var score) ? Html.Invariant($"{score:0.000}") : "–")))))));
     }
 
     private static bool IsEverybody(RankedAnswers ranked) => ranked.Result.Comparisons.Count > 1 && ranked.Result.Comparisons.All(met => met.Round == 1)
@@ -84,11 +83,9 @@ internal static class BracketView
 
     private static string FirstLine(string text) => text.Split('\n')[0] is { Length: > 80 } line ? line[..80] + "…" : text.Split('\n')[0];
 
-    private static string Sure(TournamentResult result) => result.Confidence is { } confidence ? Text($", the best with probability {confidence:0.00}") : "";
+    private static string Sure(TournamentResult result) => result.Confidence is { } confidence ? Html.Invariant($", the best with probability {confidence:0.00}") : "";
 
     private static XElement Number(string text) => new("td", Class("number"), text);
 
     private static XAttribute Class(string name) => new("class", name);
-
-    private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }

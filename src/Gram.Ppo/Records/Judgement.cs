@@ -11,7 +11,7 @@ namespace Gram.Ppo.Records;
 public sealed record Verdict(string Text, string Reference, PairScore Pair, bool Marker, double Score)
 {
     /// <summary>1 where the text beats the reference, ½ in a tie, 0 otherwise.</summary>
-    public double Win => Score > 0.5 ? 1 : Score < 0.5 ? 0 : 0.5;
+    public double Win => Estimate.Win(Score, 0.5);
 }
 
 /// <summary>What judging adds to a rollout.</summary>

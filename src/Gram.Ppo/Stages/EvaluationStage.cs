@@ -51,7 +51,7 @@ public sealed class EvaluationStage(
         var (before, after) = gold is null ? ([], []) : (GoldScores(InitialAnswers), GoldScores(answers));
         return new Evaluation(
             Estimate.OfWins([.. verdicts.Select(verdict => verdict.Win)]),
-            gold is null ? null : Estimate.OfWins([.. before.Zip(after, (b, a) => a > b ? 1 : a < b ? 0 : 0.5)]),
+            gold is null ? null : Estimate.OfWins([.. after.Zip(before, Estimate.Win)]),
             gold is null ? null : Estimate.OfMean(after),
             KlOf([.. groups.Select(group => group.Samples[0])]),
             answers);
