@@ -29,8 +29,25 @@ public sealed class Generator(CausalLM model, IReadOnlyList<int> endTokens, int 
     /// <exception cref="GramException">A prompt is empty, fills the model's context, or has a token that is not in its vocabulary.</exception>
     public IReadOnlyList<GeneratedGroup> Generate(
         IReadOnlyList<int[]> prompts, SamplingOptions options, bool greedy, int samples, RandomSource random,
+        int maxRows = 64, bool withLogProbs = false, Action<GeneratedToken>? onToken = null, CancellationToken cancellationToken = default) =>
+        Generate(prompts, options, greedy, samples, [.. prompts.Select(_ => random)], maxRows, withLogProbs, onToken, cancellationToken);
+
+    /// <summary>The same with a generator for each prompt, so that a prompt's responses do not depend on which others are generated beside it.</summary>
+    /// <param name="prompts">Token ids of the prompts.</param>
+    /// <param name="options">How tokens are drawn, and where responses end.</param>
+    /// <param name="greedy">Whether each prompt gets a greedy response.</param>
+    /// <param name="samples">Sampled responses of each prompt.</param>
+    /// <param name="randoms">The prompts' generators; advanced by one draw a sample.</param>
+    /// <param name="maxRows">Most responses decoded at a time.</param>
+    /// <param name="withLogProbs">Whether responses carry the log-probs of their tokens and, under a filter, the kept sets.</param>
+    /// <param name="onToken">Hears of each token as it is drawn.</param>
+    /// <param name="cancellationToken">Stops between tokens.</param>
+    /// <exception cref="GramException">A prompt is empty, fills the model's context, or has a token that is not in its vocabulary.</exception>
+    public IReadOnlyList<GeneratedGroup> Generate(
+        IReadOnlyList<int[]> prompts, SamplingOptions options, bool greedy, int samples, IReadOnlyList<RandomSource> randoms,
         int maxRows = 64, bool withLogProbs = false, Action<GeneratedToken>? onToken = null, CancellationToken cancellationToken = default)
     {
+        ArgumentOutOfRangeException.ThrowIfNotEqual(randoms.Count, prompts.Count);
         ArgumentOutOfRangeException.ThrowIfLessThan(maxRows, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(samples, greedy ? 0 : 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(options.MaxNewTokens, 1);
@@ -64,7 +81,7 @@ public sealed class Generator(CausalLM model, IReadOnlyList<int> endTokens, int 
             new(prompt, sample),
             prompts[prompt],
             Math.Min(options.MaxNewTokens, context - prompts[prompt].Length),
-            sample is null ? null : random.Fork(),
+            sample is null ? null : randoms[prompt].Fork(),
             remembers: options.RepetitionPenalty != 1,
             readsText ? new ResponseText(tokenizer!, options.Stop) : null);
 

@@ -60,7 +60,7 @@ public sealed class RationaleJudge : IPairJudge
     {
         AnswerPair[] asked = [.. pairs.Where(pair => pair.AnswerA != pair.AnswerB).Distinct()];
         var orders = asked.SelectMany(pair => { var (_, ab, ba) = judge.Fit(pair, PromptIds, room); return (int[][])[ab, ba]; }).ToArray();
-        var votes = await judge.InTurnAsync(() => Vote(orders, RandomOf(asked), cancellationToken), cancellationToken);
+        var votes = await judge.InTurnAsync(() => Vote(orders, [.. asked.Select(RandomOf).SelectMany(random => (RandomSource[])[random, random])], cancellationToken), cancellationToken);
         var known = asked.Select((pair, i) =>
         {
             var (ab, ba) = (votes[2 * i], votes[(2 * i) + 1]);
@@ -69,9 +69,9 @@ public sealed class RationaleJudge : IPairJudge
         return [.. pairs.Select(pair => known.GetValueOrDefault(pair) ?? new ReasonedScore(PairScore.Tie, [], []))];
     }
 
-    private Rationale[][] Vote(int[][] orders, RandomSource random, CancellationToken cancellationToken)
+    private Rationale[][] Vote(int[][] orders, RandomSource[] randoms, CancellationToken cancellationToken)
     {
-        var groups = generator.Generate(orders, sampling, greedy: false, options.Votes, random, Rows, cancellationToken: cancellationToken);
+        var groups = generator.Generate(orders, sampling, greedy: false, options.Votes, randoms, Rows, cancellationToken: cancellationToken);
         string[][] texts = [.. groups.Select(group => group.Samples.Select(sample => sample.Text!.Trim()).ToArray())];
         int[][] verdicts = [.. orders.SelectMany((ids, order) => texts[order].Select(text => Verdict(ids, text)))];
         var logits = judge.Logits(verdicts, cancellationToken);
@@ -85,11 +85,11 @@ public sealed class RationaleJudge : IPairJudge
     private int[] PromptIds(string question, string first, string second) =>
         judge.Template.Encode(judge.Tokenizer, [new("user", prompt.Render(question, first, second))], addGenerationPrompt: true, enableThinking: true);
 
-    /// <summary>A generator of the call's own, so that its draws do not depend on earlier calls: FNV-1a of seed and texts.</summary>
-    private RandomSource RandomOf(IEnumerable<AnswerPair> pairs)
+    /// <summary>A generator of the pair's own, so that its draws depend on no other pair and no earlier call: FNV-1a of seed and texts.</summary>
+    private RandomSource RandomOf(AnswerPair pair)
     {
         var hash = 14695981039346656037 ^ options.Seed;
-        foreach (var text in pairs.SelectMany(pair => (string[])[pair.Question, pair.AnswerA, pair.AnswerB]))
+        foreach (var text in (string[])[pair.Question, pair.AnswerA, pair.AnswerB])
             foreach (var unit in text.Append('\0')) hash = unchecked((hash ^ unit) * 1099511628211);
         return new RandomSource(hash);
     }

@@ -78,6 +78,18 @@ public sealed class RationaleJudgeTests : IDisposable
     }
 
     [SkippableFact]
+    public async Task Judge_AmongOtherPairs_WritesTheSameRationales()
+    {
+        var together = await new RationaleJudge(judge, Options).JudgeAsync(Pairs);
+
+        var alone = await new RationaleJudge(judge, Options).JudgeAsync([Pairs[1]]);
+
+        alone[0].Ab.Select(vote => vote.Text).Should().Equal(together[1].Ab.Select(vote => vote.Text));
+        alone[0].Ba.Select(vote => vote.Text).Should().Equal(together[1].Ba.Select(vote => vote.Text));
+        alone[0].Score.PAb.Should().BeApproximately(together[1].Score.PAb, 1e-5);
+    }
+
+    [SkippableFact]
     public async Task Judge_EndOfARationale_IsCutOff()
     {
         var open = await new RationaleJudge(judge, Options with { Ends = [] }).JudgeAsync(Pairs[..1]);
