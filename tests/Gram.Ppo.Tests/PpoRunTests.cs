@@ -199,7 +199,7 @@ public sealed class PpoRunTests
         using var model = CausalLM.Load(result.Model);
         Tokenizer.Load(result.Model).Encode("a b").Should().Equal(2, 1, 3);
         new Models.Generation.Generator(model, [TinyPolicy.End], TinyPolicy.End)
-            .Generate([[2]], new SamplingOptions { MaxNewTokens = 4 }, greedy: true, samples: 0, new(1)).Should().HaveCount(1);
+            .Generate([[2]], new SamplingOptions { MaxNewTokens = 4 }, greedy: true, samples: 0, new Models.RandomSource(1)).Should().HaveCount(1);
         using (ValueModel.Load(Path.Combine(result.Model, "value_model"))) { }
         var samples = File.ReadAllLines(Path.Combine(result.Model, "samples.jsonl")).Select(line => JsonNode.Parse(line)!).ToArray();
         samples.Select(sample => (int)sample["step"]!).Should().Equal(1, 1, 1, 1, 2, 2, 2, 2);

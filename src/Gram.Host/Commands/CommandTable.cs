@@ -50,7 +50,8 @@ internal static class CommandTable
             var name = command.Name.Split(' ');
             if (args.Take(name.Length).SequenceEqual(name, StringComparer.OrdinalIgnoreCase)) return (command, [.. args.Skip(name.Length)]);
         }
-        throw new GramException($"unknown command '{args[0]}'; the nearest known one is '{NearestName.Of(args[0], All.Select(command => command.Name))}' (gram --help lists all)");
+        var nearest = All.FirstOrDefault(command => command.Name.StartsWith(args[0] + " ", StringComparison.OrdinalIgnoreCase))?.Name ?? NearestName.Of(args[0], All.Select(command => command.Name));
+        throw new GramException($"unknown command '{args[0]}'; the nearest known one is '{nearest}' (gram --help lists all)");
     }
 
     /// <summary>The list of commands.</summary>

@@ -27,6 +27,7 @@ internal sealed class JudgeOpener(Engine engine, ModelFinder models)
         var judge = GramJudge.Load(location, used, engine.Device, quantize: quantize, shared: shared);
         try
         {
+            if (!rationale.Rationale && !judge.Fits(new AnswerPair("", "", ""))) throw new GramException($"{options.RewardModel}: the judge prompt alone is longer than the model's context{(File.Exists(Path.Combine(location.FolderOf(GramConfig.FileName), GramConfig.FileName)) ? "" : $"; there is no {GramConfig.FileName}, which a judge has")}");
             return new OpenJudge(judge, rationale.Over(judge, seed), JudgeFingerprint.Of(location, judge.Config, used, quantize));
         }
         catch

@@ -135,6 +135,7 @@ internal sealed class PpoSession : IDisposable
             // Nothing was learnt since the last whole step: its state, taken before this step's draws, is where the run goes on.
             files?.Finish(); // it may be the one that is being written
             if (group.Any(files?.HasCheckpoint(step) == false)) Save(step, before, beside: false);
+            Say($"stopped after step {step}: {RunDirectory.LastGoodCheckpoint(folder)}; resume_from_checkpoint: true goes on from it");
             throw;
         }
         catch (RunStoppedException stopped) when (stopped.InnerException is null) // a full disk's says it all

@@ -26,7 +26,7 @@ public sealed class PromptRenderer(Tokenizer tokenizer, ChatTemplate? template, 
     {
         var tokens = Encode(prompt, $"{kind} prompt {i + 1}");
         if (tokens.Length == 0) throw new GramException($"{kind} prompt {i + 1} is empty: give it a text or take it out");
-        if (tokens.Length > room) throw new GramException($"{kind} prompt {i + 1} is longer than the context: it has {tokens.Length} tokens, and max_new_tokens leaves room for {room}; shorten it or lower max_new_tokens");
+        if (tokens.Length > room) throw new GramException($"{kind} prompt {i + 1} is longer than the context: it has {tokens.Length} tokens, and max_new_tokens leaves room for {Math.Max(0, room)}; lower max_new_tokens, or shorten it");
         return new PolicyPrompt(i, prompt, prompt.QuestionAs(turnFormat), tokens);
     })];
 

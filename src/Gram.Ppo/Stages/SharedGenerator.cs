@@ -10,7 +10,7 @@ namespace Gram.Ppo.Stages;
 public sealed class SharedGenerator(Generator generator, IProcessGroup group)
 {
     /// <summary>The same responses as of one process: each sample has a generator of its own, wherever it is drawn.</summary>
-    /// <inheritdoc cref="Generator.Generate"/>
+    /// <inheritdoc cref="Generator.Generate(IReadOnlyList{int[]}, SamplingOptions, bool, int, RandomSource, int, bool, Action{GeneratedToken}, CancellationToken)"/>
     public IReadOnlyList<GeneratedGroup> Generate(
         IReadOnlyList<int[]> prompts, SamplingOptions options, bool greedy, int samples, RandomSource random, int maxRows, bool withLogProbs = false, CancellationToken cancellationToken = default)
     {

@@ -113,6 +113,6 @@ internal sealed class GramExampleEncoder
         if (options.Clean) return new(null, Dropped: $"its {example.Ids.Length} tokens exceed cutoff_len {options.MostTokens}");
         return AnswerShortening.Fit(pair.AnswerA, pair.AnswerB, (a, b) => encode(a, b).Ids.Length, options.MostTokens) is { } fit
             ? new(encode(fit.A, fit.B), IsShortened: true)
-            : new(null, Dropped: $"it does not fit into cutoff_len {options.MostTokens} even with empty answers");
+            : new(null, Dropped: $"it does not fit into cutoff_len {options.MostTokens} even with empty answers: question and judge prompt (gram_prompt) alone are longer");
     }
 }

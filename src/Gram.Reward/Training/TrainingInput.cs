@@ -23,6 +23,7 @@ internal sealed record TrainingInput(Tokenizer Tokenizer, ExampleSource Examples
     /// <exception cref="GramException">An option, a file or a row is wrong.</exception>
     public static TrainingInput Load(GramTrainingOptions options, IPublisher<Notice> notices)
     {
+        if (options.Dataset.Count == 0) throw new GramException("--dataset is needed: names in dataset_info.json, or a file");
         var tokenizer = Tokenizer.Load(options.Start.FolderOf(Tokenizer.FileName));
         var random = new RandomSource(options.Seed);
         var examples = ExampleSource.Load(options, tokenizer, random.Fork(), notices);
@@ -51,7 +52,7 @@ internal sealed record TrainingInput(Tokenizer Tokenizer, ExampleSource Examples
         var model = ModelConfig.Read(options.ModelNameOrPath);
         options.Adapter?.SizeOver(model, "finetuning_type: lora");
         var positions = model.MaxPositionEmbeddings;
-        if (examples.Longest > positions) throw new GramException($"cutoff_len: {options.CutoffLen} lets through examples longer than the model's {positions} positions; lower it");
+        if (examples.Longest > positions) throw new GramException($"cutoff_len: {options.CutoffLen} lets through examples longer than the model's {positions} positions (the longest has {examples.Longest} tokens); lower it to {positions}");
         if (options.LoadBestModelAtEnd)
         {
             if (examples.Eval.Count + examples.EvalPairs.Count == 0) throw new GramException("load_best_model_at_end: there is nothing to measure by; name an eval_dataset, or set val_size");

@@ -18,13 +18,14 @@ internal sealed class KeyMiddleware(RequestDelegate next, ApiKeys keys)
     public Task InvokeAsync(HttpContext context)
     {
         if (!keys.AreNeeded || Open.Contains(context.Request.Path)) return next(context);
-        if (KeyOf(context.Request) is { } key && keys.NameOf(key) is { } name)
+        var key = KeyOf(context.Request);
+        if (key is not null && keys.NameOf(key) is { } name)
         {
             RequestRecord.Of(context).Key = name;
             return next(context);
         }
         context.Response.Headers.WWWAuthenticate = "Bearer";
-        throw new RefusedException(StatusCodes.Status401Unauthorized, $"a key is needed: send it as Authorization: Bearer KEY, in {Header}, or as the password in the URL");
+        throw new RefusedException(StatusCodes.Status401Unauthorized, $"{(key is null ? "a key is needed" : "this key is not known")}: send it as Authorization: Bearer KEY, in {Header}, or as the password in the URL");
     }
 
     private static string? KeyOf(HttpRequest request)
