@@ -48,7 +48,8 @@ internal static class TinyModels
         var model = CausalLM.Create(Config(type, seed), new RandomSource(seed), dtype);
         using var noGrad = no_grad();
         // Norms of ones and biases of zeros would hide a norm or a bias that is left out.
-        foreach (var vector in model.Parameters.Values.Where(parameter => parameter.dim() == 1)) vector.add_(randn_like(vector) * 0.2);
+        var random = new RandomSource(~seed);
+        foreach (var vector in model.Parameters.Values.Where(parameter => parameter.dim() == 1)) vector.add_(tensor([.. Enumerable.Range(0, (int)vector.numel()).Select(_ => (float)(0.2 * random.NextGaussian()))], vector.dtype));
         return model;
     }
 }
