@@ -39,8 +39,7 @@ public abstract class Tournament : ITournament
             cancellationToken.ThrowIfCancellationRequested();
             var matches = contests.SelectMany(contest => contest.NextRound()).ToList();
             if (matches.Count == 0) break;
-            var scores = await judge.ScoreAsync([.. matches.Select(match => match.Pair)], cancellationToken);
-            if (scores.Count != matches.Count) throw new GramException($"the judge gave {scores.Count} scores for {matches.Count} pairs: it must give one for each");
+            var scores = await judge.ScoreEachAsync([.. matches.Select(match => match.Pair)], cancellationToken);
             foreach (var (match, score) in matches.Zip(scores)) match.Contest.Settle(match, score, round);
         }
         TournamentResult[] results = [.. contests.Select(contest => contest.Result())];

@@ -42,9 +42,7 @@ public sealed class PairScoring(IPairJudge judge, GramConfig config, bool marker
     private async ValueTask<(PairScore[] Scores, int Judged)> CompareAsync(IReadOnlyList<AnswerPair> pairs, CancellationToken cancellationToken)
     {
         var asked = Enumerable.Range(0, pairs.Count).Where(i => pairs[i].AnswerA != pairs[i].AnswerB).ToArray();
-        var scores = asked.Length == 0 ? [] : await judge.ScoreAsync([.. asked.Select(i => pairs[i])], cancellationToken);
-        if (scores.Count != asked.Length) throw new GramException($"the judge gave {scores.Count} scores for {asked.Length} pairs: it must give one for each");
-        if (Enumerable.Range(0, scores.Count).FirstOrDefault(i => !double.IsFinite(scores[i].ScoreA), -1) is >= 0 and var bad) throw new GramException($"the judge gave {scores[bad].ScoreA} for pair {bad + 1} of {asked.Length}: a score must be finite");
+        var scores = await judge.ScoreEachAsync([.. asked.Select(i => pairs[i])], cancellationToken);
         var all = Enumerable.Repeat(PairScore.Tie, pairs.Count).ToArray();
         foreach (var (i, score) in asked.Zip(scores)) all[i] = score;
         return (all, asked.Length);

@@ -11,8 +11,7 @@ public sealed class SharedJudge(IPairJudge judge, IProcessGroup group) : IPairJu
     /// <inheritdoc/>
     public async ValueTask<IReadOnlyList<PairScore>> ScoreAsync(IReadOnlyList<AnswerPair> pairs, CancellationToken cancellationToken = default)
     {
-        if (group.Size == 1) return await judge.ScoreAsync(pairs, cancellationToken);
         var (from, to) = group.Part(pairs.Count);
-        return group.Join(await judge.ScoreAsync([.. pairs.Skip(from).Take(to - from)], cancellationToken));
+        return group.Join(await judge.ScoreEachAsync([.. pairs.Skip(from).Take(to - from)], cancellationToken));
     }
 }

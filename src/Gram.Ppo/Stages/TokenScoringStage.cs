@@ -28,39 +28,28 @@ public sealed class TokenScoringStage(CausalLM policy, CausalLM reference, Value
         var rows = judgement.Rollout.Rows;
         var micros = MicroBatches(rows);
         var width = rows.Max(row => row.Response.Tokens.Length);
-        List<Tensor> old = [], references = [], values = [];
+        Tensor None() => zeros(rows.Count, width, device: policy.Device); // [rows, responseTokens]
+        var (old, references, values) = (None(), None(), value is null ? null : None());
         foreach (var (place, micro) in micros.Index())
         {
-            if (!group.IsMine(place))
-            {
-                foreach (var scores in value is null ? [old, references] : new[] { old, references, values }) scores.Add(zeros(micro.Batch.Rows, width, device: policy.Device));
-                continue;
-            }
+            if (!group.IsMine(place)) continue; // stays 0, and is another process's
             using var inner = NewDisposeScope();
             var hidden = policy.Hidden(micro.Batch.Tokens);
-            old.Add(Widen(TokenScorer.LogProbs(policy, hidden, micro.Batch, options.Temperature), width));
-            references.Add(Widen(TokenScorer.LogProbs(reference, reference.Hidden(micro.Batch.Tokens), micro.Batch, options.Temperature), width));
-            if (value is not null) values.Add(Widen(value.Score(micro.Batch, hidden), width));
+            Put(TokenScorer.LogProbs(policy, hidden, micro.Batch, options.Temperature), old, micro);
+            Put(TokenScorer.LogProbs(reference, reference.Hidden(micro.Batch.Tokens), micro.Batch, options.Temperature), references, micro);
+            if (value is not null) Put(value.Score(micro.Batch, hidden), values!, micro);
         }
-        var oldLogProbs = All(old); // [rows, responseTokens]
+        foreach (var scores in new[] { old, references, values }.OfType<Tensor>()) group.Sum(scores);
         return new ScoredRollout
         {
             Judgement = judgement,
             MicroBatches = micros,
             Mask = cat([.. micros.Select(micro => F.pad(micro.Batch.Mask, [0, width - micro.Batch.ResponseLength]))]).DetachFromDisposeScope(),
-            OldLogProbs = oldLogProbs.DetachFromDisposeScope(),
-            RefLogProbs = All(references).DetachFromDisposeScope(),
-            Values = value is null ? null : All(values).DetachFromDisposeScope(),
-            LogProbGap = Gap(rows, oldLogProbs, width),
+            OldLogProbs = old.DetachFromDisposeScope(),
+            RefLogProbs = references.DetachFromDisposeScope(),
+            Values = values?.DetachFromDisposeScope(),
+            LogProbGap = Gap(rows, old, width),
         };
-    }
-
-    /// <summary>The scores of all micro-batches: a process has zeros where another one computes.</summary>
-    private Tensor All(List<Tensor> scores)
-    {
-        var all = cat(scores);
-        group.Sum(all);
-        return all;
     }
 
     private MicroBatch[] MicroBatches(IReadOnlyList<RolloutRow> rows) =>
@@ -73,8 +62,8 @@ public sealed class TokenScoringStage(CausalLM policy, CausalLM reference, Value
             policy.Device)))
     ];
 
-    /// <summary>Pads to the rollout's longest response; outlives the micro-batch's scope.</summary>
-    private static Tensor Widen(Tensor x, long width) => F.pad(x, [0, width - x.shape[1]]).MoveToOuterDisposeScope();
+    /// <summary>Puts a micro-batch's scores into its rows of the rollout's; behind its own longest response they stay 0.</summary>
+    private static void Put(Tensor scores, Tensor all, MicroBatch micro) => all[micro.Start..micro.End, ..(int)scores.shape[1]].copy_(scores);
 
     /// <summary>How far the decoder's log-probs are from the learner's.</summary>
     private static (double Mean, double Max) Gap(IReadOnlyList<RolloutRow> rows, Tensor oldLogProbs, int width)
