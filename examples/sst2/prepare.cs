@@ -11,6 +11,7 @@
 //   all-pairs.jsonl      the same from all training sentences, 6,920 pairs
 //   train-prompts.jsonl  "Film review: " and the first four words of a sentence
 //   dev-prompts.jsonl
+//   gold-sentences.tsv   the second half of the training sentences, for a gold measure that the judge has nothing to do with
 // train-pairs come from the first half of the training sentences and the prompts from the second, so that the policy
 // continues sentences which a judge of these pairs never read.
 
@@ -35,6 +36,7 @@ Write("dev-pairs.jsonl", Pairs(dev, 800));
 Write("train-prompts.jsonl", Prompts(train[half..]));
 Write("dev-prompts.jsonl", Prompts(dev).Take(128));
 Write("all-pairs.jsonl", Pairs(train, train.Count));
+File.WriteAllLines(Path.Combine(args[1], "gold-sentences.tsv"), train[half..].Select(row => $"{row.Sentence}\t{(row.Positive ? 1 : 0)}"));
 return 0;
 
 static List<(string Sentence, bool Positive)> Read(string path) =>

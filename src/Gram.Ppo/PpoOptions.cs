@@ -332,6 +332,10 @@ public sealed partial record PpoOptions
     [ConfigurationKeyName("background_save"), Description("the run goes on while a checkpoint is written, from a copy in memory; false: it waits, without the copy")]
     public bool BackgroundSave { get; init; } = true;
 
+    /// <summary>An assembly with the task's own measure: a class that implements <see cref="IGoldMeasure"/>.</summary>
+    [ConfigurationKeyName(Ppo.GoldPlugin.Key), Description("assembly (.dll) whose public class that implements Gram.Ppo.IGoldMeasure measures held-out answers, which training never sees")]
+    public string? GoldPlugin { get; init; }
+
     /// <summary>Whether a run that does not fit into memory is refused.</summary>
     [ConfigurationKeyName("memory_check"), Description("refuses a run that would take more memory than is free, before its first step")]
     public bool MemoryCheck { get; init; } = true;

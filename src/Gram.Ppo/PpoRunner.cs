@@ -31,7 +31,7 @@ public sealed partial class PpoRunner(
 
     /// <summary>Runs on prompts. Cancelled, it writes a checkpoint, from which <c>resume_from_checkpoint: true</c> goes on.</summary>
     /// <param name="prompts">Training and held-out prompts.</param>
-    /// <param name="gold">The task's own measure, if any; only reported.</param>
+    /// <param name="gold">The task's own measure; only reported. Null: that of the options, if any.</param>
     /// <param name="cancellationToken">Stops after the update under way.</param>
     /// <exception cref="GramException">Settings, models or prompts are wrong.</exception>
     /// <exception cref="RunStoppedException">A guard, or a subscriber of the run's events, stopped the run.</exception>
@@ -41,7 +41,7 @@ public sealed partial class PpoRunner(
         var found = await FindAsync(options.Value, cancellationToken);
         var device = compute.Value.Choose();
         var told = events with { Steps = new LoggedSteps(events.Steps, this), Notices = new LoggedNotices(events.Notices, this) };
-        var run = new PpoRun(found, judge, prompts.Train, prompts.Eval, told, gold)
+        var run = new PpoRun(found, judge, prompts.Train, prompts.Eval, told, gold ?? GoldPlugin.Load(options.Value.GoldPlugin))
         {
             JudgeConfig = served?.Config ?? GramConfig.Published,
             Rewards = [.. rewards],

@@ -78,14 +78,18 @@ public static class StepMetrics
 
     private static void AddEvaluation(Dictionary<string, double> metrics, Evaluation evaluation)
     {
-        metrics["eval/win_rate_vs_initial"] = evaluation.WinRate.Mean;
-        metrics["eval/win_rate_vs_initial_low"] = evaluation.WinRate.Low;
-        metrics["eval/win_rate_vs_initial_high"] = evaluation.WinRate.High;
+        Add("eval/win_rate_vs_initial", evaluation.WinRate);
         metrics["eval/kl"] = evaluation.Kl;
-        if (evaluation.Gold is not { } gold) return;
-        metrics["eval/gold"] = gold.Mean;
-        metrics["eval/gold_low"] = gold.Low;
-        metrics["eval/gold_high"] = gold.High;
+        metrics["eval/reference_perplexity"] = evaluation.ReferencePerplexity;
+        if (evaluation.Gold is { } gold) Add("eval/gold", gold);
+        if (evaluation.SampledGold is { } sampled) Add("eval/gold_sampled", sampled);
+
+        void Add(string name, Estimate estimate)
+        {
+            metrics[name] = estimate.Mean;
+            metrics[name + "_low"] = estimate.Low;
+            metrics[name + "_high"] = estimate.High;
+        }
     }
 
     private static void AddSpeed(Dictionary<string, double> metrics, Update update, IReadOnlyDictionary<string, double> seconds, double step)

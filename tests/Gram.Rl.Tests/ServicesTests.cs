@@ -5,6 +5,7 @@ using Gram.Models;
 using Gram.Pipes.Events;
 using Gram.Ppo;
 using Gram.Ppo.Events;
+using Gram.Reward.Data;
 using Gram.Reward.Judging;
 using Gram.Reward.Serving;
 using Gram.Training.Configuration;
@@ -124,6 +125,16 @@ public sealed class ServicesTests
         var start = () => run.RunAsync();
 
         await start.Should().ThrowAsync<GramException>().WithMessage("advantage: gae does not compare samples*");
+    }
+
+    [Fact]
+    public void GoldPlugin_AssemblyWithOneMeasure_IsThatMeasure()
+    {
+        GoldPlugin.Load(null).Should().BeNull();
+        var gold = GoldPlugin.Load(typeof(NamesARefund).Assembly.Location)!;
+        gold.GetType().Name.Should().Be(nameof(NamesARefund));
+        gold.Score(new Prompt("q"), "A Refund it is.").Should().Be(1);
+        gold.Score(new Prompt("q"), "No.").Should().Be(0);
     }
 
     private static IConfigurationSection Section(params (string Key, string Value)[] values) =>

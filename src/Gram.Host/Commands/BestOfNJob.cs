@@ -36,6 +36,9 @@ internal sealed record BestOfNOptions : IValidatableObject
     [ConfigurationKeyName("max_samples"), Description("most prompts taken from the file"), Range(1, int.MaxValue)]
     public int? MaxSamples { get; init; }
 
+    [ConfigurationKeyName(Ppo.GoldPlugin.Key), Description("assembly (.dll) whose public class that implements Gram.Ppo.IGoldMeasure measures what was picked")]
+    public string? GoldPlugin { get; init; }
+
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {
         if (N.Count == 0) yield return new ValidationResult("n: at least one number of answers is needed, for example --n 1,2,4");
@@ -86,11 +89,12 @@ internal sealed class BestOfNJob(
 
     private (IReadOnlyList<Prompt> Prompts, IGoldMeasure? Gold) Prompts()
     {
-        if (options.Prompt is { } text) return ([new Prompt(text)], null);
+        var gold = GoldPlugin.Load(options.GoldPlugin);
+        if (options.Prompt is { } text) return ([new Prompt(text)], gold);
         var most = options.MaxSamples ?? int.MaxValue;
         return options.Input == DemoName.Text
-            ? ([.. DemoDefaults.EvalPrompts.Take(most)], DemoDefaults.Gold)
-            : ([.. PromptFile.Read(options.Input!).Take(most)], null);
+            ? ([.. DemoDefaults.EvalPrompts.Take(most)], gold ?? DemoDefaults.Gold)
+            : ([.. PromptFile.Read(options.Input!).Take(most)], gold);
     }
 
     /// <summary>Samples of each prompt: as they are written, and as the judge reads them.</summary>

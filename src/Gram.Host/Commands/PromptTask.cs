@@ -24,14 +24,14 @@ namespace Gram.Host.Commands;
 /// <param name="Gold">The task's own measure, where it has one.</param>
 internal sealed record PromptTask(IReadOnlyList<Prompt> Train, IReadOnlyList<Prompt> Eval, IGoldMeasure? Gold)
 {
-    /// <summary>The data sets that the options name; demo is the embedded help desk, which alone has a gold measure.</summary>
-    /// <exception cref="GramException">No data set is named, or one is wrong.</exception>
+    /// <summary>The data sets that the options name; demo is the embedded help desk, which has a gold measure of its own.</summary>
+    /// <exception cref="GramException">No data set is named, one is wrong, or the gold measure cannot be loaded.</exception>
     public static PromptTask Of(PpoOptions options, IPublisher<Notice> notices)
     {
         if (options.Dataset.Count == 0) throw new GramException("--dataset is needed: names in dataset_info.json, a file of prompts, or demo");
         var sets = PromptSets.Of(options, names => !IsDemo(names) ? PromptSets.Read(options, names, notices)
             : [.. (ReferenceEquals(names, options.EvalDataset) ? DemoDefaults.EvalPrompts : DemoDefaults.Prompts).Take(options.MaxSamples ?? int.MaxValue)]);
-        return new(sets.Train, sets.Eval, IsDemo(options.Dataset) && IsDemo(options.EvalDataset) ? DemoDefaults.Gold : null);
+        return new(sets.Train, sets.Eval, GoldPlugin.Load(options.GoldPlugin) ?? (IsDemo(options.Dataset) && IsDemo(options.EvalDataset) ? DemoDefaults.Gold : null));
     }
 
     /// <summary>Finds what a run would find wrong with policy, prompts and the reward's terms, without the policy's weights; the options name directories.</summary>

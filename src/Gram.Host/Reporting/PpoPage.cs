@@ -13,9 +13,10 @@ internal static class PpoPage
     /// <summary>Metrics that belong into one picture.</summary>
     private static readonly (string Title, string Unit, string[] Metrics)[] Pictures =
     [
-        ("Win rate and gold score", "share", ["eval/win_rate_vs_initial", "eval/gold", "gram/win_rate"]),
+        ("Win rate and gold score", "share", ["eval/win_rate_vs_initial", "eval/gold", "eval/gold_sampled", "gram/win_rate"]),
         ("Reward", "reward a response", ["objective/scores", "objective/rlhf_reward"]),
         ("KL from the reference", "nats a response", ["objective/kl", "eval/kl"]),
+        ("Held-out samples' perplexity under the reference", "perplexity", ["eval/reference_perplexity"]),
         ("Length of a response", "tokens", ["tokens/response_len_mean"]),
         ("Entropy", "nats a token", ["policy/entropy_avg"]),
         ("Policy loss", "loss a token", ["loss/policy_avg"]),

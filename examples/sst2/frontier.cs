@@ -1,0 +1,95 @@
+#:property PublishAot=false
+#:property NoWarn=$(NoWarn);CA1861
+#:package ScottPlot
+#:project ../../src/Gram.Ppo/Gram.Ppo.csproj
+#:project gold/Gram.Examples.FilmReviewGold.csproj
+
+// Draws what align.sh found: gold score of samples against KL from the initial model, and prints what else says whether it was honestly come by.
+//
+//   dotnet run examples/sst2/frontier.cs -- FOLDER_OF_RUNS PREPARED_SST2 PICTURE.png
+//
+// gold: share of samples that the gold classifier calls positive; distinct-2: different pairs of words among all, and words a review, of what the
+// policy wrote of it; perplexity: of samples under the initial model.
+
+using System.Globalization;
+using System.Text.Json.Nodes;
+using Gram.Examples.FilmReviewGold;
+using Gram.Ppo;
+using ScottPlot;
+
+if (args.Length != 3)
+{
+    Console.Error.WriteLine("usage: dotnet run examples/sst2/frontier.cs -- FOLDER_OF_RUNS PREPARED_SST2 PICTURE.png");
+    return 2;
+}
+
+CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
+var (folder, data) = (args[0], args[1]);
+Environment.SetEnvironmentVariable("FILM_REVIEW_SENTENCES", Path.Combine(data, "gold-sentences.tsv"));
+var gold = new FilmReviewGold();
+var pairs = Rows(Path.Combine(data, "dev-pairs.jsonl")).ToList();
+Console.WriteLine($"gold measure: {pairs.Average(pair => ((gold.IsPositive($"{pair["chosen"]}") ? 1.0 : 0) + (gold.IsPositive($"{pair["rejected"]}") ? 0.0 : 1)) / 2):0.0%} of held-out sentences right");
+Console.WriteLine();
+Console.WriteLine("| run | KL, nats | gold, samples | gold, greedy | distinct-2 | words | perplexity |");
+Console.WriteLine("| --- | --- | --- | --- | --- | --- | --- |");
+
+var plot = new Plot();
+var start = Evaluations("initial")[^1];
+foreach (var name in new[] { "initial", "remax-greedy-1", "remax-greedy-2", "remax-greedy-3", "remax-initial", "gae", "rloo" }.Where(name => File.Exists(Path.Combine(folder, name + ".jsonl"))))
+{
+    var evaluations = Evaluations(name);
+    var (last, sampled) = (evaluations[^1], Measure(Rows(Path.Combine(folder, name + ".jsonl")).Select(row => (Prefix(row), row["responses"]!.AsArray().Select(answer => $"{answer}").ToArray()))));
+    Print(name, last["eval/kl"]!.GetValue<double>(), sampled, $"{Number(last, "eval/gold"):0.000}", $"{Number(last, "eval/reference_perplexity"):0.0}");
+    if (name == "initial") continue;
+    JsonObject[] curve = [start, .. evaluations];
+    var line = plot.Add.Scatter(curve.Select(point => Number(point, "eval/kl")).ToArray(), [.. curve.SkipLast(1).Select(point => Number(point, "eval/gold_sampled")), sampled.Gold.Mean]);
+    line.LegendText = name;
+    line.LineWidth = 2;
+    AddInterval(Number(last, "eval/kl"), sampled.Gold, line.Color);
+}
+
+var best = Path.Combine(folder, "best-of-n");
+if (File.Exists(Path.Combine(best, "result.json")))
+{
+    var result = JsonNode.Parse(File.ReadAllText(Path.Combine(best, "result.json")))!;
+    var (n, kl, scores) = (Numbers("n"), Numbers("kl"), result["gold"]!.AsArray().Select(value => new Estimate(Number(value!, "mean"), Number(value!, "low"), Number(value!, "high"))).ToArray());
+    for (var i = 0; i < n.Length; i++) Console.WriteLine($"| best of {n[i]} | {kl[i]:0.00} | {Text(scores[i])} | | | | |");
+    Print($"best of {n[^1]}, what was picked", kl[^1], Measure(Rows(Path.Combine(best, "ranked.jsonl")).Select(row => (Prefix(row), new[] { $"{row["responses"]![row["best"]!.GetValue<int>()]}" }))), "", "");
+    var line = plot.Add.Scatter(kl, scores.Select(score => score.Mean).ToArray());
+    line.LegendText = "best of n";
+    line.LineWidth = 2;
+    line.LinePattern = LinePattern.Dashed;
+    AddInterval(kl[^1], scores[^1], line.Color);
+
+    double[] Numbers(string name) => [.. result[name]!.AsArray().Select(value => value!.GetValue<double>())];
+}
+plot.Axes.SetLimitsY(0.4, 1);
+plot.XLabel("KL from the initial model, nats a response");
+plot.YLabel("samples that gold calls positive");
+plot.ShowLegend(Alignment.LowerRight);
+plot.SavePng(args[2], 800, 520);
+return 0;
+
+(Estimate Gold, double Distinct2, double Words) Measure(IEnumerable<(string Prefix, string[] Answers)> answered)
+{
+    var reviews = answered.Select(row => row.Answers.Select(answer => (row.Prefix, Line: answer.Split('\n')[0])).ToArray()).ToList();
+    var scores = reviews.Select(row => row.Average(review => gold.IsPositive(review.Prefix + review.Line) ? 1.0 : 0)).ToList();
+    var words = reviews.SelectMany(row => row).Select(review => review.Line.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)).ToList();
+    var bigrams = words.SelectMany(line => line.Zip(line.Skip(1))).ToList();
+    return (Estimate.OfMean(scores), (double)bigrams.Distinct().Count() / bigrams.Count, words.Average(line => line.Length));
+}
+
+void AddInterval(double kl, Estimate estimate, Color colour) => plot.Add.Line(kl, estimate.Low, kl, estimate.High).Color = colour;
+
+void Print(string name, double kl, (Estimate Gold, double Distinct2, double Words) of, string greedy, string perplexity) =>
+    Console.WriteLine($"| {name} | {kl:0.00} | {Text(of.Gold)} | {greedy} | {of.Distinct2:0.000} | {of.Words:0.0} | {perplexity} |");
+
+JsonObject[] Evaluations(string name) => [.. Rows(Path.Combine(folder, name, "trainer_log.jsonl")).Where(row => row.ContainsKey("eval/gold_sampled"))];
+
+static IEnumerable<JsonObject> Rows(string path) => File.ReadLines(path).Where(line => line.Length > 0).Select(line => JsonNode.Parse(line)!.AsObject());
+
+static string Prefix(JsonObject row) => $"{row["answer_prefix"]}";
+
+static double Number(JsonNode row, string name) => row[name]!.GetValue<double>();
+
+static string Text(Estimate estimate) => $"{estimate.Mean:0.000} [{estimate.Low:0.000}, {estimate.High:0.000}]";
