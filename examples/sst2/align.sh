@@ -15,23 +15,23 @@ mkdir -p "$out"
 ppo() { # NAME KEYS...
   local name=$1; shift
   [ -f "$out/$name/result.json" ] || $gram ppo "$here/../../configs/ppo_sst2.yaml" --model_name_or_path "$model" --reward_model "$judge" --dataset "$data/train-prompts.jsonl" \
-    --eval_dataset "$data/dev-prompts.jsonl" --gold_plugin "$gold" --threads 1 --eval_steps 10 --output_dir "$out/$name" --resume_from_checkpoint true "$@"
+    --eval_dataset "$data/dev-prompts.jsonl" --gold_plugin "$gold" --threads 1 --output_dir "$out/$name" --resume_from_checkpoint true "$@"
   sample "$name" "$out/$name"
 }
 
 sample() { # NAME MODEL: four samples of each held-out prompt
-  [ -f "$out/$1.jsonl" ] || $gram generate --model "$2" --template none --input "$data/dev-prompts.jsonl" --n 4 --max_new_tokens 24 --dtype float32 --threads 1 --output "$out/$1.jsonl"
+  [ -f "$out/$1.jsonl" ] || $gram generate --model "$2" --template none --input "$data/dev-prompts.jsonl" --n 4 --max_new_tokens 24 --temperature 0.7 --dtype bfloat16 --threads 1 --output "$out/$1.jsonl"
 }
 
 run() {
   case $1 in
-    initial) ppo initial --max_steps 1 ;; # the first step is one of rate 0
+    initial) ppo initial --max_steps 1 --save_steps 0 ;; # the first step is one of rate 0
     remax-greedy-*) ppo "$1" --advantage remax --reference greedy --seed "${1##*-}" ;;
     remax-initial) ppo "$1" --advantage remax --reference initial --seed 1 ;;
     gae) ppo "$1" --advantage gae --seed 1 ;;
     rloo) ppo "$1" --advantage rloo --num_samples 2 --seed 1 ;;
-    best-of-n) [ -f "$out/best-of-n/result.json" ] || $gram best-of-n --model "$model" --template none --reward_model "$judge" --input "$data/dev-prompts.jsonl" --n 1,2,4,8,16 --max_new_tokens 24 \
-      --stop '["\n"]' --gold_plugin "$gold" --dtype float32 --threads 1 --output_dir "$out/best-of-n" ;;
+    best-of-n) [ -f "$out/best-of-n/result.json" ] || $gram best-of-n --model "$model" --template none --reward_model "$judge" --input "$data/dev-prompts.jsonl" --n 1,2,4,8,16 --max_new_tokens 24 --temperature 0.7 \
+      --stop '["\n"]' --gold_plugin "$gold" --dtype bfloat16 --threads 1 --output_dir "$out/best-of-n" ;;
     *) echo "there is no run $1" >&2; exit 2 ;;
   esac
 }

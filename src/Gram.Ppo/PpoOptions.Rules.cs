@@ -61,6 +61,8 @@ public sealed partial record PpoOptions : IValidatableObject
             yield return new ValidationResult("model_name_or_path is not set: name the directory of the policy", ["model_name_or_path"]);
         if (FinetuningType == FinetuningType.Lora && Lora.Dropout > 0)
             yield return new ValidationResult("lora_dropout: a ratio of the policy to itself must be 1, and dropout would draw another network for each; leave it out", ["lora_dropout"]);
+        if (StopTokens.Contains(""))
+            yield return new ValidationResult("stop_tokens: an empty text would end every response at once; leave it out", ["stop_tokens"]);
         var advantage = Advantage.ToString().ToLowerInvariant();
         if (Advantage != Advantage.Gae && PpoWhitenRewards)
             yield return new ValidationResult($"ppo_whiten_rewards has no meaning with advantage: {advantage}; leave it out", ["ppo_whiten_rewards"]);

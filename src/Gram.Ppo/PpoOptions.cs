@@ -126,6 +126,10 @@ public sealed partial record PpoOptions
     [ConfigurationKeyName("max_new_tokens"), Description("most new tokens of a response"), Range(1, int.MaxValue)]
     public int MaxNewTokens { get; init; } = 256;
 
+    /// <summary>Texts that end a response, beside the model's end tokens: every token that holds one of them does, and is part of the response.</summary>
+    [ConfigurationKeyName("stop_tokens"), Description("texts that end a response as the policy's end tokens do: every token that holds one of them does, and is part of the response (as a JSON list: [\"\\n\"])")]
+    public IReadOnlyList<string> StopTokens { get; init; } = [];
+
     /// <summary>Divides the logits, in sampling and in every log-prob.</summary>
     [ConfigurationKeyName("temperature"), Description("divides the logits, in sampling and in every log-prob"), Range(1e-3, 100)]
     public double Temperature { get; init; } = 1;

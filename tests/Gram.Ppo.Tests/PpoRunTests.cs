@@ -208,6 +208,20 @@ public sealed class PpoRunTests
     }
 
     [Fact]
+    public async Task Run_StopTokens_EndResponsesAsEndTokensDo()
+    {
+        using var test = new TestRun();
+
+        await test.Run(test.Options() with { StopTokens = ["b", "e"] }, evaluates: false).RunAsync();
+
+        var samples = test.Samples.SelectMany(logged => logged.Samples).ToList();
+        samples.Should().Contain(sample => sample.Ended && (sample.Response.EndsWith('b') || sample.Response.EndsWith('e')));
+        samples.Should().OnlyContain(sample => !sample.Response.SkipLast(1).Any(letter => letter == 'b' || letter == 'e'), "a stop token is its response's last");
+        var missing = () => test.Run(test.Options("none") with { StopTokens = ["b", "ab"] }, evaluates: false).RunAsync();
+        await missing.Should().ThrowAsync<Models.GramException>().WithMessage("stop_tokens: no token of the policy holds 'ab'*");
+    }
+
+    [Fact]
     public async Task Run_SameSeed_GivesTheSameNumbers()
     {
         using var test = new TestRun();

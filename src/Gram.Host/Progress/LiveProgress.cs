@@ -11,7 +11,7 @@ internal sealed class LiveProgress : ProgressView
     private const int Rows = 12;
     private readonly IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) });
     private readonly Queue<(int Step, Dictionary<string, string> Cells)> last = new();
-    private readonly List<string> titles = [];
+    private IReadOnlyList<string> titles = [];
     private TaskCompletionSource? ended;
     private Task live = Task.CompletedTask;
     private LiveDisplayContext? context;
@@ -22,7 +22,7 @@ internal sealed class LiveProgress : ProgressView
     {
         if (message.Job != job) Start(message.Job);
         var cells = ProgressColumns.Of(message.Metrics).ToDictionary(column => column.Title, column => column.Text);
-        titles.AddRange(cells.Keys.Except(titles));
+        if (cells.Keys.Except(titles).Any()) titles = [.. ProgressColumns.Titles.Where(title => titles.Contains(title) || cells.ContainsKey(title))];
         last.Enqueue((message.Step, cells));
         if (last.Count > Rows) last.Dequeue();
         (stage, left) = ("", $", {ProgressColumns.TimeLeft(message)} left");
@@ -59,7 +59,7 @@ internal sealed class LiveProgress : ProgressView
         live.GetAwaiter().GetResult();
         (job, left) = (name, "");
         last.Clear();
-        titles.Clear();
+        titles = [];
         var (end, started) = (new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously), new TaskCompletionSource<LiveDisplayContext>());
         // On the pool: the display waits there until the job's last step, while the job goes on here.
         live = Task.Run(() => console.Live(new Text("")).StartAsync(async display =>

@@ -25,6 +25,9 @@ internal static class ProgressColumns
         ("pairs_per_s", "pairs/s", "0.0"),
     ];
 
+    /// <summary>All titles, in order.</summary>
+    public static IEnumerable<string> Titles => Columns.Select(column => column.Title).Distinct();
+
     /// <summary>Titles and texts of the metrics present.</summary>
     public static IEnumerable<(string Title, string Text)> Of(IReadOnlyDictionary<string, double> metrics) =>
         from column in Columns

@@ -72,7 +72,8 @@ internal sealed class PpoSession : IDisposable
             models = new RunModels(options, dtype, device, adapterBase.Model, adapterBase.Name, group);
             totalSteps = options.MaxSteps > 0 ? options.MaxSteps : (int)Math.Ceiling(options.NumTrainEpochs * prompts.Count / options.PromptsPerStep);
             padToken = config.PadTokenId ?? (config.EosTokenIds is [var end, ..] ? end : 0);
-            if (config.EosTokenIds.Count == 0) Say("the policy names no end token: every response will be cut at max_new_tokens", isWarning: true);
+            var endTokens = EndTokens.Of(config, options.StopTokens, tokenizer);
+            if (endTokens.Count == 0) Say("the policy names no end token: every response will be cut at max_new_tokens", isWarning: true);
 
             // Every draw of the run comes from its seed, through a generator for each purpose.
             var root = new RandomSource(options.Seed);
@@ -80,7 +81,7 @@ internal sealed class PpoSession : IDisposable
             order = new PromptOrder(prompts, root.Fork());
             text = new AnswerText(tokenizer, options.JudgedLines);
             scoring = new PairScoring(new SharedJudge(judge, group), judgeConfig, options.MarkerPenalty);
-            generator = new SharedGenerator(new Models.Generation.Generator(models.Policy, config.EosTokenIds, padToken), group);
+            generator = new SharedGenerator(new Models.Generation.Generator(models.Policy, endTokens, padToken), group);
             evaluation = new EvaluationStage(evalPrompts, scoring, gold, generator, models.Policy, models.Reference, text, options, root.NextUInt64(), padToken, group);
             learner = new LearnerStage(models.Policy, models.Optimizer, models.Value, options, totalSteps, shuffling, events.Notices, group);
             var (kl, normaliser) = (new KlController(options.KlCoef, options.PpoTarget, options.KlHorizon), new RewardNormaliser());
