@@ -243,6 +243,10 @@ public sealed partial record PpoOptions
     [ConfigurationKeyName("ppo_epochs"), Description("passes over a rollout"), Range(1, 1000)]
     public int PpoEpochs { get; init; } = 1;
 
+    /// <summary>PPO steps that rollouts run ahead of the updates; 0: on-policy.</summary>
+    [ConfigurationKeyName("async_steps"), Description("1: the next rollout is generated and scored before this one is learnt from, while a judge elsewhere works; its ratios are against the weights that made it. 0: on-policy"), Range(0, 1)]
+    public int AsyncSteps { get; init; }
+
     /// <summary>Clip range of the ratio.</summary>
     [ConfigurationKeyName("cliprange"), Description("clip range of the policy ratio"), Range(0.0, 1e6)]
     public double Cliprange { get; init; } = 0.2;

@@ -14,17 +14,17 @@ public static class StepMetrics
 {
     /// <summary>A step's metrics.</summary>
     /// <param name="update">What the step did.</param>
-    /// <param name="seconds">Wall time by stage: generate, judge, score, advantage, update.</param>
+    /// <param name="seconds">Seconds by stage: generate, judge (until it has answered) and what of that was waited for, score, advantage, update. What a resumed run found done has none.</param>
+    /// <param name="step">Wall time of the step, from the end of the one before: that of the stages, less what overlapped.</param>
     /// <param name="evaluation">Of this step, if there was one.</param>
-    public static Dictionary<string, double> Of(Update update, IReadOnlyDictionary<string, double> seconds, Evaluation? evaluation)
+    public static Dictionary<string, double> Of(Update update, IReadOnlyDictionary<string, double> seconds, double step, Evaluation? evaluation)
     {
         using var scope = NewDisposeScope();
         var (experience, scores) = (update.Experience, update.Experience.Scores);
-        var (rollout, verdicts) = (scores.Judgement.Rollout, scores.Judgement.Verdicts);
+        var (rollout, verdicts) = (scores.Rollout, experience.Judgement.Verdicts);
         double rows = rollout.Rows.Count;
         var nonScore = experience.KlInReward ? -experience.Beta * experience.MeanKl : 0;
         var judged = verdicts.Where(verdict => verdict.Text != verdict.Reference).Select(verdict => verdict.Pair.OrderDisagreement).DefaultIfEmpty(0);
-        var step = seconds.Values.Sum();
 
         var metrics = new Dictionary<string, double>
         {
@@ -45,6 +45,7 @@ public static class StepMetrics
             ["gram/reward_length_correlation"] = Correlation.Of(experience.RawRewards, [.. rollout.Rows.Select(row => (double)row.Response.Tokens.Length)]),
             ["gram/logprob_gap"] = scores.LogProbGap.Mean,
             ["gram/logprob_gap_max"] = scores.LogProbGap.Max,
+            ["gram/policy_lag"] = update.PolicyLag,
             ["gram/skipped_steps"] = update.Skipped,
             ["tokens/response_len_mean"] = rollout.Rows.Average(row => row.Response.Tokens.Length),
             ["tokens/truncated_rate"] = rollout.Rows.Count(row => !row.Response.Ended) / rows,
@@ -94,11 +95,11 @@ public static class StepMetrics
 
     private static void AddSpeed(Dictionary<string, double> metrics, Update update, IReadOnlyDictionary<string, double> seconds, double step)
     {
-        var judgement = update.Experience.Scores.Judgement;
+        var judgement = update.Experience.Judgement;
         foreach (var (stage, time) in seconds) metrics[$"time/{stage}"] = time;
         metrics["time/step"] = step;
         metrics["eps"] = judgement.Rollout.Rows.Count / step;
-        metrics["throughput/generate_tokens_per_s"] = judgement.Rollout.GeneratedTokens / seconds["generate"];
+        if (seconds.TryGetValue("generate", out var generating)) metrics["throughput/generate_tokens_per_s"] = judgement.Rollout.GeneratedTokens / generating;
         metrics["throughput/judge_pairs_per_s"] = judgement.JudgedPairs / seconds["judge"];
         metrics["throughput/train_tokens_per_s"] = update.SequenceTokens / seconds["update"];
         using var process = System.Diagnostics.Process.GetCurrentProcess();

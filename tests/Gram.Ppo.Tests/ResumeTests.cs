@@ -158,7 +158,7 @@ public sealed class ResumeTests
     }
 
     /// <summary>Every part of the state moves: schedule, adaptive KL, running scale, prompt order over an epoch's end, both optimisers.</summary>
-    private static PpoOptions Options(TestRun test, string output) => test.Options(output) with
+    internal static PpoOptions Options(TestRun test, string output) => test.Options(output) with
     {
         MaxSteps = 4,
         PpoEpochs = 2,

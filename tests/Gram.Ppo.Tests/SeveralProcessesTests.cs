@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using Gram.Models;
 using Gram.Models.Checkpoints;
 using Gram.Ppo.Tests.Support;
+using Gram.Reward.Judging;
 using Gram.Training.Adapters;
 using Gram.Training.Parallel;
 using Gram.Training.Runs;
@@ -75,6 +76,35 @@ public sealed class SeveralProcessesTests
         await RunAsync(test, options with { OutputDir = test.Output("shared") }, 2);
 
         ShouldBeNear(test, "shared", "alone");
+    }
+
+    /// <summary>Judges answer when they like, each process's at another time: what processes do together has its place all the same.</summary>
+    [Theory]
+    [InlineData(Advantage.Gae, 0)]
+    [InlineData(Advantage.Gae, 1)]
+    [InlineData(Advantage.Rloo, 1)]
+    public async Task Run_WithJudgesElsewhere_IsTheRunOfOne(Advantage advantage, int asyncSteps)
+    {
+        using var test = new TestRun();
+        var options = Options(test, "alone") with { MaxSteps = 4, Advantage = advantage, NumSamples = advantage == Advantage.Rloo ? 2 : 1, EvalSteps = 2, AsyncSteps = asyncSteps };
+
+        await test.Run(options with { GradientAccumulationSteps = 4 }).RunAsync();
+        await ThreadGroup.RunAsync(2, group => Run(test, options with { OutputDir = test.Output("shared") }, group, new JudgeElsewhere(new LetterJudge(), (call, cancellationToken) => Task.Delay(group.Rank * 40 * (call % 3), cancellationToken))).RunAsync());
+
+        ShouldBeNear(test, "shared", "alone");
+    }
+
+    [Fact]
+    public async Task Resume_OneStepAhead_WithAnotherNumberOfProcesses_GoesOnWithTheSameRun()
+    {
+        using var test = new TestRun();
+        var options = Options(test, "straight") with { MaxSteps = 4, AsyncSteps = 1 };
+        await test.Run(options with { GradientAccumulationSteps = 4 }).RunAsync();
+        await RunAsync(test, options with { OutputDir = test.Output("first"), SaveSteps = 2 }, 2);
+
+        await test.Run(options with { OutputDir = test.Output("first"), GradientAccumulationSteps = 4, ResumeFromCheckpoint = Path.Combine(test.Output("first"), "checkpoint-2") }).RunAsync();
+
+        ShouldBeNear(test, "first", "straight");
     }
 
     [Fact]
@@ -158,8 +188,8 @@ public sealed class SeveralProcessesTests
 
     private static PpoOptions Options(TestRun test, string output) => test.Options(output) with { GradientAccumulationSteps = 2, PpoEpochs = 2, PpoTarget = 0.5, KlHorizon = 100 };
 
-    private static PpoRun Run(TestRun test, PpoOptions options, IProcessGroup group) =>
-        new(options, new LetterJudge(), TestRun.Prompts, TestRun.EvalPrompts, test.Events, new LetterJudge()) { Group = group, FreeBytes = null };
+    private static PpoRun Run(TestRun test, PpoOptions options, IProcessGroup group, IPairJudge? judge = null) =>
+        new(options, judge ?? new LetterJudge(), TestRun.Prompts, TestRun.EvalPrompts, test.Events, new LetterJudge()) { Group = group, FreeBytes = null };
 
     private static Task<PpoResult[]> RunAsync(TestRun test, PpoOptions options, int processes) => ThreadGroup.RunAsync(processes, group => Run(test, options, group).RunAsync());
 

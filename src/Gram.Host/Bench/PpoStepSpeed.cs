@@ -46,7 +46,7 @@ internal static class PpoStepSpeed
         var parameters = subject.Model.Parameters.Sum(parameter => parameter.Value.numel());
         var head = subject.Model.Config.TieWordEmbeddings ? 0 : (long)subject.Model.Config.VocabSize * subject.Model.Config.HiddenSize;
         var work = new PpoStepWork(subject.Model.Config, options.RolloutSize, PromptTokens, options.MaxNewTokens, ModelWork.DecodeBytes(subject.Model), parameters, parameters - head);
-        return new Measurement(60, "steps/min", metrics["time/step"], floors => Of(floors).Sum(stage => stage.FloorSeconds)) { Stages = Of };
+        return new Measurement(60, "steps/min", Stages.Sum(stage => metrics[$"time/{stage}"]), floors => Of(floors).Sum(stage => stage.FloorSeconds)) { Stages = Of };
 
         IReadOnlyList<BenchStage> Of(MachineFloors floors) => [.. Stages.Select(stage => new BenchStage(stage, metrics[$"time/{stage}"], work.Terms(stage, floors, subject.Model.DType, judged)))];
     }

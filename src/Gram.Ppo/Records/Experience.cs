@@ -5,8 +5,11 @@ namespace Gram.Ppo.Records;
 /// <summary>What the learner learns from: a scored rollout with rewards and advantages.</summary>
 public sealed class Experience : IDisposable
 {
-    /// <summary>Responses, verdicts, log-probs, values; owned.</summary>
+    /// <summary>Responses, log-probs, values; owned.</summary>
     public required ScoredRollout Scores { get; init; }
+
+    /// <summary>What the judge, and the reward's other terms, say of the responses.</summary>
+    public required Judgement Judgement { get; init; }
 
     /// <summary>Rewards of the responses by row: transformed, before normalisation (truncation's penalty in place).</summary>
     public required IReadOnlyList<double> RawRewards { get; init; }

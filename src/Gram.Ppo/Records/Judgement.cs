@@ -20,6 +20,9 @@ public sealed record Verdict(string Text, string Reference, PairScore Pair, bool
 /// <param name="JudgedPairs">Pairs that went to the judge; equal texts do not.</param>
 public sealed record Judgement(Rollout Rollout, IReadOnlyList<Verdict> Verdicts, int JudgedPairs)
 {
+    /// <summary>Seconds from asking the judge until it answered.</summary>
+    public double Seconds { get; init; }
+
     /// <summary>The reward's other terms; empty where the judge is alone.</summary>
     public IReadOnlyList<TermRewards> Terms { get; init; } = [];
 }

@@ -13,4 +13,8 @@ public sealed record RolloutRow(PolicyPrompt Prompt, GeneratedSequence Response,
 /// <param name="Step">1-based PPO step.</param>
 /// <param name="Rows">Sampled responses.</param>
 /// <param name="GeneratedTokens">Tokens decoded, greedy responses included.</param>
-public sealed record Rollout(int Step, IReadOnlyList<RolloutRow> Rows, int GeneratedTokens);
+public sealed record Rollout(int Step, IReadOnlyList<RolloutRow> Rows, int GeneratedTokens)
+{
+    /// <summary>Optimiser steps that made the weights which sampled it.</summary>
+    public int OptimizerStep { get; init; }
+}

@@ -5,8 +5,8 @@ namespace Gram.Ppo.Records;
 /// <summary>What token scoring adds: log-probs and values of every response token, before the first update.</summary>
 public sealed class ScoredRollout : IDisposable
 {
-    /// <summary>The responses and what the judge thinks of them.</summary>
-    public required Judgement Judgement { get; init; }
+    /// <summary>The responses.</summary>
+    public required Rollout Rollout { get; init; }
 
     /// <summary>The rows in micro-batches, the same ones that the update uses.</summary>
     public required IReadOnlyList<MicroBatch> MicroBatches { get; init; }

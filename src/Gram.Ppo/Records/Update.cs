@@ -15,6 +15,9 @@ public sealed class Update : IDisposable
     /// <summary>The policy's gradient norm before clipping, mean over optimiser steps.</summary>
     public required double GradNorm { get; init; }
 
+    /// <summary>Optimiser steps between the weights that made the rollout and those that learnt from it first: 0 on-policy.</summary>
+    public required int PolicyLag { get; init; }
+
     /// <summary>Mini-batches skipped because something was not finite.</summary>
     public required int Skipped { get; init; }
 

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Text.Json.Nodes;
 using Gram.Models;
 using Gram.Models.Checkpoints;
 using Gram.Models.Generation;
@@ -45,6 +44,7 @@ internal sealed class PpoSession : IDisposable
     private readonly PpoMemory memory;
     private readonly string folder;
     private readonly string? checkpoint;
+    private readonly SavedRollout? inFlight; // the checkpoint's
     private readonly int padToken, totalSteps, doneSteps;
     private readonly Stopwatch clock = Stopwatch.StartNew();
     private double lastKl, stepSeconds;
@@ -80,7 +80,7 @@ internal sealed class PpoSession : IDisposable
             (sampling, shuffling) = (root.Fork(), root.Fork());
             order = new PromptOrder(prompts, root.Fork());
             text = new AnswerText(tokenizer, options.JudgedLines);
-            scoring = new PairScoring(new SharedJudge(judge, group), judgeConfig, options.MarkerPenalty);
+            scoring = new PairScoring(judge, judgeConfig, options.MarkerPenalty, group);
             generator = new SharedGenerator(new Models.Generation.Generator(models.Policy, endTokens, padToken), group);
             evaluation = new EvaluationStage(evalPrompts, scoring, gold, generator, models.Policy, models.Reference, text, options, root.NextUInt64(), padToken, group);
             learner = new LearnerStage(models.Policy, models.Optimizer, models.Value, options, totalSteps, shuffling, events.Notices, group);
@@ -94,7 +94,7 @@ internal sealed class PpoSession : IDisposable
             {
                 doneSteps = RunDirectory.GlobalStep(checkpoint);
                 if (doneSteps > totalSteps) throw new GramException($"{checkpoint}: stands after step {doneSteps}, and this run ends with step {totalSteps}; raise max_steps or num_train_epochs, or name an earlier checkpoint");
-                state.Load(RunDirectory.ReadState(checkpoint), checkpoint);
+                if (state.Load(RunDirectory.ReadState(checkpoint), checkpoint)) inFlight = RolloutFile.Load(checkpoint, prompts, options);
                 models.Check(checkpoint);
             }
             group.Any(false); // all have read the checkpoint
@@ -125,15 +125,17 @@ internal sealed class PpoSession : IDisposable
             new TokenScoringStage(models.Policy, models.Reference, models.Value?.Model, options, padToken, group),
             rewards,
             learner,
+            options.AsyncSteps,
             Started);
-        var (step, before, last) = (doneSteps, state.Save(), (Evaluation?)null);
+        var (step, before, last) = (doneSteps, state.Save(inFlight), (Evaluation?)null);
         try
         {
-            await loop.RunAsync(doneSteps + 1, totalSteps, Next, Finish, cancellationToken);
+            await loop.RunAsync(doneSteps + 1, totalSteps, inFlight, Next, Finish, cancellationToken);
         }
         catch (OperationCanceledException) when (together || (group.Size == 1 && asked.IsCancellationRequested))
         {
-            // Nothing was learnt since the last whole step: its state, taken before this step's draws, is where the run goes on.
+            // Nothing was learnt since the last whole step: its state, taken before this step's draws, is where the run goes on, and
+            // a rollout that was in flight then is part of it.
             files?.Finish(); // it may be the one that is being written
             if (group.Any(files?.HasCheckpoint(step) == false)) Save(step, before, beside: false);
             Say($"stopped after step {step}: {RunDirectory.LastGoodCheckpoint(folder)}; resume_from_checkpoint: true goes on from it");
@@ -151,7 +153,7 @@ internal sealed class PpoSession : IDisposable
         }
         Started(totalSteps, "save");
         files?.Finish();
-        files?.SaveFinal(totalSteps, state.Save(), SaveFinalModel);
+        files?.SaveFinal(totalSteps, state.Save(inFlight: null).State, SaveFinalModel);
         return Result(last);
 
         PromptBatch Next(int next)
@@ -161,9 +163,9 @@ internal sealed class PpoSession : IDisposable
             return order.Next(next, options.PromptsPerStep);
         }
 
-        async Task Finish(Update update)
+        async Task Finish(StepDone done)
         {
-            var current = update.Experience.Scores.Judgement.Rollout.Step;
+            var current = done.Update.Experience.Scores.Rollout.Step;
             last = null;
             if (evalPrompts.Count > 0 && (current == totalSteps || IsEvery(options.EvalSteps, current)))
             {
@@ -173,19 +175,19 @@ internal sealed class PpoSession : IDisposable
             RunStoppedException? stop = null;
             try
             {
-                Report(update, loop.Seconds, last, current);
+                Report(done, last, current);
             }
             catch (RunStoppedException byWhoHeard) when (byWhoHeard.InnerException is null)
             {
                 stop = byWhoHeard;
             }
+            (step, before) = (current, state.Save(done.InFlight is { } rollout ? SavedRollout.Of(rollout) : null));
             if (group.Any(stop is not null))
             {
                 // This step is whole, and is where the run goes on.
-                Save(current, state.Save(), beside: false);
+                Save(current, before, beside: false);
                 throw new RunStoppedException($"stopped after step {current}: {stop?.Message}; {RunDirectory.LastGoodCheckpoint(folder)}", stop ?? new RunStoppedException());
             }
-            (step, before) = (current, state.Save());
             files?.Look();
             if (IsEvery(options.SaveSteps, current)) Save(current, before, options.BackgroundSave);
         }
@@ -216,14 +218,14 @@ internal sealed class PpoSession : IDisposable
         Say($"memory: {memory.Text()}");
     }
 
-    private void Report(Update update, IReadOnlyDictionary<string, double> seconds, Evaluation? evaluated, int step)
+    private void Report(StepDone done, Evaluation? evaluated, int step)
     {
-        lastKl = update.Experience.MeanKl;
-        stepSeconds += seconds.Values.Sum();
-        var metrics = StepMetrics.Of(update, seconds, evaluated);
+        lastKl = done.Update.Experience.MeanKl;
+        stepSeconds += done.WallSeconds;
+        var metrics = StepMetrics.Of(done.Update, done.Seconds, done.WallSeconds, evaluated);
         foreach (var notice in health.Check(step, metrics)) events.Notices.Publish(notice);
         if (!IsEvery(options.LoggingSteps, step) && evaluated is null && step != totalSteps) return;
-        var lines = SampleLines(update, step);
+        var lines = SampleLines(done.Update, step);
         files?.Log(step, metrics, lines);
         events.Steps.Publish(new StepLogged("ppo", step, totalSteps, metrics) { StepsBefore = doneSteps, Elapsed = TimeSpan.FromSeconds(stepSeconds) });
         events.Samples.Publish(new SamplesLogged(step, lines));
@@ -233,7 +235,7 @@ internal sealed class PpoSession : IDisposable
     private static SampleLine[] SampleLines(Update update, int step)
     {
         var experience = update.Experience;
-        var judgement = experience.Scores.Judgement;
+        var judgement = experience.Judgement;
         var rows = judgement.Rollout.Rows;
         using var scope = NewDisposeScope();
         var kl = experience.Kl.sum(1).cpu().data<float>().ToArray();
@@ -247,7 +249,7 @@ internal sealed class PpoSession : IDisposable
     }
 
     /// <summary>Saves a checkpoint: beside the run, or while it waits, then of one process without a copy.</summary>
-    private void Save(int step, JsonObject snapshot, bool beside)
+    private void Save(int step, RunSnapshot snapshot, bool beside)
     {
         Started(step, "save");
         files?.Finish(); // before there is a second copy

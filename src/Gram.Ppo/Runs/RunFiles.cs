@@ -12,6 +12,7 @@ internal sealed class RunFiles : IDisposable
     private readonly SampleFile samples;
     private readonly BackgroundCheckpoints checkpoints;
     private readonly int? saveTotalLimit;
+    private readonly double temperature;
 
     /// <summary>Opens the folder.</summary>
     /// <param name="options">The run.</param>
@@ -20,7 +21,7 @@ internal sealed class RunFiles : IDisposable
     /// <param name="notices">Told of checkpoints that could not be written.</param>
     public RunFiles(PpoOptions options, string? checkpoint, string? configYaml, IPublisher<Notice> notices)
     {
-        saveTotalLimit = options.SaveTotalLimit;
+        (saveTotalLimit, temperature) = (options.SaveTotalLimit, options.Temperature);
         directory = RunDirectory.Open(options.OutputDir, checkpoint, options.OverwriteOutputDir || (options.Resumes && checkpoint is null), options.Start.Directory, options.Start.Adapter);
         try
         {
@@ -55,10 +56,10 @@ internal sealed class RunFiles : IDisposable
     public void Finish() => checkpoints.Finish();
 
     /// <summary>Writes a checkpoint.</summary>
-    public void Save(int step, JsonObject state, Action<string> fill) => directory.SaveCheckpoint(step, state, fill, saveTotalLimit);
+    public void Save(int step, RunSnapshot snapshot, Action<string> fill) => directory.SaveCheckpoint(step, snapshot.State, WithRollout(snapshot, fill), saveTotalLimit);
 
     /// <summary>Writes a checkpoint while the run goes on, from a copy, which it takes over.</summary>
-    public void SaveBeside(int step, JsonObject state, ModelSnapshot copy) => checkpoints.Begin(step, state, copy, copy.Save, saveTotalLimit);
+    public void SaveBeside(int step, RunSnapshot snapshot, ModelSnapshot copy) => checkpoints.Begin(step, snapshot.State, copy, WithRollout(snapshot, copy.Save), saveTotalLimit);
 
     /// <summary>Writes the final model.</summary>
     public void SaveFinal(int step, JsonObject state, Action<string> fill) => directory.SaveFinal(step, state, fill);
@@ -69,4 +70,10 @@ internal sealed class RunFiles : IDisposable
         samples?.Dispose();
         directory.Dispose();
     }
+
+    private Action<string> WithRollout(RunSnapshot snapshot, Action<string> fill) => path =>
+    {
+        fill(path);
+        if (snapshot.InFlight is { } rollout) RolloutFile.Save(path, rollout, temperature);
+    };
 }

@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using Gram.Models;
 using Gram.Ppo.Mathematics;
+using Gram.Ppo.Records;
 using Gram.Ppo.Stages;
 
 namespace Gram.Ppo.Runs;
@@ -8,7 +9,12 @@ namespace Gram.Ppo.Runs;
 /// <summary>Everything of a run that moves, weights and moments apart: what a resumed run needs to go on bit for bit.</summary>
 internal sealed class RunState(ulong seed, PromptOrder order, RandomSource sampling, RandomSource shuffling, LearnerStage learner, KlController kl, RewardNormaliser normaliser)
 {
-    public JsonObject Save() => new()
+    private const string InFlight = "rollout_in_flight";
+
+    /// <summary>The state, with the next step's rollout where there is one already.</summary>
+    public RunSnapshot Save(SavedRollout? inFlight) => new(Save(inFlight is not null), inFlight);
+
+    private JsonObject Save(bool hasRollout) => new()
     {
         ["ppo"] = new JsonObject
         {
@@ -22,11 +28,13 @@ internal sealed class RunState(ulong seed, PromptOrder order, RandomSource sampl
             ["kl_coef"] = kl.Beta,
             ["reward_count"] = normaliser.Count,
             ["reward_sum_of_squares"] = normaliser.SumOfSquares,
+            [InFlight] = hasRollout,
         },
     };
 
+    /// <summary>Takes up a state; returns whether its checkpoint holds the next step's rollout too.</summary>
     /// <exception cref="GramException">The state is not of a PPO run, lacks a part, or is of one with other prompts or another seed.</exception>
-    public void Load(JsonObject state, string checkpoint)
+    public bool Load(JsonObject state, string checkpoint)
     {
         if (state["ppo"] is not JsonObject ppo) throw new GramException($"{checkpoint}: its trainer_state.json is not of a PPO run; name a checkpoint of one");
         Same("seed", seed);
@@ -39,6 +47,7 @@ internal sealed class RunState(ulong seed, PromptOrder order, RandomSource sampl
         kl.Beta = Field("kl_coef").GetValue<double>();
         normaliser.Count = Field("reward_count").GetValue<long>();
         normaliser.SumOfSquares = Field("reward_sum_of_squares").GetValue<double>();
+        return ppo[InFlight]?.GetValue<bool>() ?? false;
 
         JsonNode Field(string name) => ppo[name] ?? throw new GramException($"{checkpoint}: its trainer_state.json lacks ppo.{name}; name another checkpoint");
 

@@ -49,7 +49,7 @@ public sealed class EvaluationStage(
     {
         var groups = generator.Generate([.. prompts.Select(prompt => prompt.Tokens)], options.Sampling, greedy: true, samples: 1, new RandomSource(seed), options.PerDeviceEvalBatchSize, options.Sampling.Filters, cancellationToken: cancellationToken);
         var answers = prompts.Zip(groups, (prompt, group) => text.Of(prompt, group.Greedy!)).ToArray();
-        var (verdicts, _) = await scoring.ScoreAsync([.. prompts.Select((prompt, i) => (prompt.Question, answers[i], InitialAnswers[i]))], cancellationToken);
+        var (verdicts, _, _) = await scoring.ScoreAsync([.. prompts.Select((prompt, i) => (prompt.Question, answers[i], InitialAnswers[i]))], cancellationToken);
         var (kl, perplexity) = AgainstReference([.. groups.Select(group => group.Samples[0])]);
         var (before, after) = gold is null ? ([], []) : (GoldScores(InitialAnswers), GoldScores(answers));
         return new Evaluation(

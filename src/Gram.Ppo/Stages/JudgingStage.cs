@@ -13,13 +13,15 @@ namespace Gram.Ppo.Stages;
 /// <param name="terms">The reward's other terms.</param>
 public sealed class JudgingStage(PairScoring scoring, AnswerText text, RewardFrom from, Reference reference, IReadOnlyList<string> initialAnswers, TermScoring terms)
 {
-    /// <summary>Scores all rows of a rollout as one batch.</summary>
-    public async ValueTask<Judgement> JudgeAsync(Rollout rollout, CancellationToken cancellationToken)
+    /// <summary>Begins to score all rows of a rollout as one batch. A judge of this device has done so when this returns.</summary>
+    public Judging Begin(Rollout rollout, CancellationToken cancellationToken) => new(rollout, due => JudgeAsync(rollout, due, cancellationToken));
+
+    private async Task<Judgement> JudgeAsync(Rollout rollout, Task due, CancellationToken cancellationToken)
     {
-        var (verdicts, judged) = from == RewardFrom.RoundRobin
-            ? await scoring.RoundRobinAsync([.. rollout.Rows.Select(row => (row.Query, row.Prompt.Question, text.Of(row.Prompt, row.Response)))], cancellationToken)
-            : await scoring.ScoreAsync([.. rollout.Rows.Select(row => (row.Prompt.Question, text.Of(row.Prompt, row.Response), ReferenceOf(row)))], cancellationToken);
-        return new Judgement(rollout, verdicts, judged) { Terms = await terms.ScoreAsync(rollout, verdicts, cancellationToken) };
+        var (verdicts, judged, seconds) = from == RewardFrom.RoundRobin
+            ? await scoring.RoundRobinAsync([.. rollout.Rows.Select(row => (row.Query, row.Prompt.Question, text.Of(row.Prompt, row.Response)))], cancellationToken, due)
+            : await scoring.ScoreAsync([.. rollout.Rows.Select(row => (row.Prompt.Question, text.Of(row.Prompt, row.Response), ReferenceOf(row)))], cancellationToken, due);
+        return new Judgement(rollout, verdicts, judged) { Seconds = seconds, Terms = await terms.ScoreAsync(rollout, verdicts, cancellationToken) };
     }
 
     /// <summary>Checks that prompts have the answers of their own that reference: dataset needs.</summary>

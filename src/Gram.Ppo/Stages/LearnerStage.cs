@@ -44,6 +44,7 @@ public sealed class LearnerStage(
     public Update Learn(Experience experience)
     {
         var statistics = new UpdateStatistics();
+        var lag = OptimizerStep - experience.Scores.Rollout.OptimizerStep;
         var (rate, norms, skipped, sequenceTokens) = (0.0, new List<double>(), 0, 0L);
         foreach (var miniBatch in MiniBatches(experience.Scores.MicroBatches))
         {
@@ -75,6 +76,7 @@ public sealed class LearnerStage(
             Statistics = statistics,
             LearningRate = rate,
             GradNorm = norms.Count == 0 ? 0 : norms.Average(),
+            PolicyLag = lag,
             Skipped = skipped,
             SequenceTokens = sequenceTokens,
         };
@@ -164,7 +166,7 @@ public sealed class LearnerStage(
     }
 
     private static long SequenceTokens(Experience experience, MicroBatch micro) =>
-        experience.Scores.Judgement.Rollout.Rows.Skip(micro.Start).Take(micro.Batch.Rows).Sum(row => row.Prompt.Tokens.Length + row.Response.Tokens.Length);
+        experience.Scores.Rollout.Rows.Skip(micro.Start).Take(micro.Batch.Rows).Sum(row => row.Prompt.Tokens.Length + row.Response.Tokens.Length);
 
     private static long TrainedTokens(Experience experience, MicroBatch micro)
     {

@@ -16,14 +16,15 @@ public sealed class RewardStage(PpoOptions options, KlController kl, RewardNorma
 {
     private readonly RewardWeights weights = new(options.RewardWeights);
 
-    /// <summary>Turns scores into experience, and steers the KL term for the next step. Takes over the scored rollout.</summary>
+    /// <summary>Turns scores into experience, and steers the KL term for the next step. Takes over the judged rollout.</summary>
     /// <exception cref="RunStoppedException">The policy is further from its reference than max_kl.</exception>
-    public Experience Credit(ScoredRollout scored)
+    public Experience Credit(JudgedRollout rollout)
     {
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
-        var judged = Judged(scored.Judgement);
-        var (raw, rewards) = Rewards(scored.Judgement, judged);
+        var (scored, judgement) = rollout;
+        var judged = Judged(judgement);
+        var (raw, rewards) = Rewards(judgement, judged);
         var beta = kl.Beta;
         var (mask, trainMask) = (scored.Mask, TrainMask(scored));
         var kls = Masked.Fill(Kl.K1(scored.OldLogProbs, scored.RefLogProbs), mask); // [rows, responseTokens]
@@ -36,7 +37,7 @@ public sealed class RewardStage(PpoOptions options, KlController kl, RewardNorma
         if (options.ComparesSamples)
         {
             var totals = rewards.Zip(kls.sum(1).to(CPU).data<float>(), (reward, total) => reward - (rewardBeta * total)).ToArray();
-            int[] queries = [.. scored.Judgement.Rollout.Rows.Select(row => row.Query)];
+            int[] queries = [.. scored.Rollout.Rows.Select(row => row.Query)];
             var compared = options.Advantage == Advantage.Rloo ? totals : rewards;
             var perRow = estimator is not null ? estimator.Estimate(compared, queries) : options.Advantage == Advantage.Rloo ? Advantages.Rloo(compared, queries) : Advantages.Grpo(compared, queries);
             advantages = Masked.Fill(RowTensor(perRow, kls).unsqueeze(1).expand_as(kls), trainMask);
@@ -44,7 +45,7 @@ public sealed class RewardStage(PpoOptions options, KlController kl, RewardNorma
         else if (options.Advantage == Advantage.Remax)
         {
             var scale = options.NormalisesRewards ? normaliser.Scale : 1;
-            var baselines = Mixture(scored.Judgement, [.. judged.Select(_ => RewardTransforms.Tie(options.RewardTransform))], term => term.OfReferences);
+            var baselines = Mixture(judgement, [.. judged.Select(_ => RewardTransforms.Tie(options.RewardTransform))], term => term.OfReferences);
             var tokenRewards = TokenRewards.Build(kls, rewardBeta, RowTensor(rewards.Zip(baselines, (reward, baseline) => reward - (baseline / scale)), kls), mask);
             advantages = Masked.Fill(Advantages.Remax(tokenRewards, mask, options.Gamma), trainMask);
         }
@@ -59,9 +60,10 @@ public sealed class RewardStage(PpoOptions options, KlController kl, RewardNorma
         return new Experience
         {
             Scores = scored,
+            Judgement = judgement,
             RawRewards = raw,
             Rewards = rewards,
-            TermMeans = scored.Judgement.Terms.Select(term => (term.Name, term.Rewards.Average())).Prepend((RewardWeights.Judge, judged.Average())).ToDictionary(),
+            TermMeans = judgement.Terms.Select(term => (term.Name, term.Rewards.Average())).Prepend((RewardWeights.Judge, judged.Average())).ToDictionary(),
             Beta = beta,
             KlInReward = options.HasKlInReward,
             MeanKl = meanKl,
@@ -94,7 +96,7 @@ public sealed class RewardStage(PpoOptions options, KlController kl, RewardNorma
     private Tensor TrainMask(ScoredRollout scored)
     {
         if (!options.MasksTruncated) return scored.Mask.clone();
-        using var ended = tensor(scored.Judgement.Rollout.Rows.Select(row => row.Response.Ended).ToArray(), device: scored.Mask.device);
+        using var ended = tensor(scored.Rollout.Rows.Select(row => row.Response.Ended).ToArray(), device: scored.Mask.device);
         return scored.Mask.logical_and(ended.unsqueeze(1));
     }
 

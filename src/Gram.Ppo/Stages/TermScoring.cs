@@ -29,10 +29,11 @@ public sealed class TermScoring(IReadOnlyList<IReward> terms, Tokenizer tokenize
         var scored = new List<TermRewards>();
         foreach (var term in terms)
         {
-            var rewards = group.FromLeader(group.Leads() ? await AskAsync(term, asked, cancellationToken) : []);
+            (IReadOnlyList<double> own, var seconds) = group.Leads() ? await Asking.TimedAsync(() => AskAsync(term, asked, cancellationToken)) : ([], 0);
+            var rewards = group.FromLeader(own);
             if (rewards.Count != asked.Count) throw new GramException($"the reward term {term.Name} gave {rewards.Count} rewards for {asked.Count} responses: it must give one for each");
             if (Enumerable.Range(0, rewards.Count).FirstOrDefault(i => !double.IsFinite(rewards[i]), -1) is >= 0 and var bad) throw new GramException($"the reward term {term.Name} gave {rewards[bad]} for response {bad + 1} of {asked.Count}: a reward must be finite");
-            scored.Add(new(term.Name, [.. rewards.Take(rows.Length)], withReferences ? [.. rows.Select(pair => rewards[placeOfQuery[pair.Row.Query]])] : []));
+            scored.Add(new(term.Name, [.. rewards.Take(rows.Length)], withReferences ? [.. rows.Select(pair => rewards[placeOfQuery[pair.Row.Query]])] : []) { Seconds = seconds });
         }
         return scored;
     }
@@ -42,7 +43,7 @@ public sealed class TermScoring(IReadOnlyList<IReward> terms, Tokenizer tokenize
     {
         try
         {
-            return await term.RewardAsync(asked, cancellationToken);
+            return await term.RewardAsync(asked, cancellationToken).ConfigureAwait(false);
         }
         catch (OperationCanceledException error) when (!cancellationToken.IsCancellationRequested)
         {

@@ -20,15 +20,14 @@ namespace Gram.Ppo.Stages;
 /// <param name="group">The run's processes: each scores micro-batches of its own.</param>
 public sealed class TokenScoringStage(CausalLM policy, CausalLM reference, ValueModel? value, PpoOptions options, int padToken, IProcessGroup group)
 {
-    /// <summary>Scores a judged rollout.</summary>
-    public ScoredRollout Score(Judgement judgement)
+    /// <summary>Scores a rollout.</summary>
+    public ScoredRollout Score(Rollout rollout)
     {
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
-        var rows = judgement.Rollout.Rows;
-        var micros = MicroBatches(rows);
-        var width = rows.Max(row => row.Response.Tokens.Length);
-        Tensor None() => zeros(rows.Count, width, device: policy.Device); // [rows, responseTokens]
+        var micros = MicroBatches(rollout.Rows);
+        var (rows, width) = ShapeOf(rollout);
+        Tensor None() => zeros(rows, width, device: policy.Device); // [rows, responseTokens]
         var (old, references, values) = (None(), None(), value is null ? null : None());
         foreach (var (place, micro) in micros.Index())
         {
@@ -40,17 +39,31 @@ public sealed class TokenScoringStage(CausalLM policy, CausalLM reference, Value
             if (value is not null) Put(value.Score(micro.Batch, hidden), values!, micro);
         }
         foreach (var scores in new[] { old, references, values }.OfType<Tensor>()) group.Sum(scores);
-        return new ScoredRollout
-        {
-            Judgement = judgement,
-            MicroBatches = micros,
-            Mask = cat([.. micros.Select(micro => F.pad(micro.Batch.Mask, [0, width - micro.Batch.ResponseLength]))]).DetachFromDisposeScope(),
-            OldLogProbs = old.DetachFromDisposeScope(),
-            RefLogProbs = references.DetachFromDisposeScope(),
-            Values = values?.DetachFromDisposeScope(),
-            LogProbGap = Gap(rows, old, width),
-        };
+        return Scored(rollout, micros, old, references, values);
     }
+
+    /// <summary>The scores that a checkpoint has kept, which the weights that made them can no longer make.</summary>
+    internal ScoredRollout Restore(SavedRollout saved)
+    {
+        using var scope = NewDisposeScope();
+        var (rows, width) = ShapeOf(saved.Rollout);
+        Tensor Of(float[] scores) => tensor(scores, [rows, width], device: policy.Device);
+        return Scored(saved.Rollout, MicroBatches(saved.Rollout.Rows), Of(saved.OldLogProbs), Of(saved.RefLogProbs), saved.Values is null ? null : Of(saved.Values));
+    }
+
+    /// <summary>[rows, responseTokens] of a rollout's scores.</summary>
+    private static (int Rows, int Width) ShapeOf(Rollout rollout) => (rollout.Rows.Count, rollout.Rows.Max(row => row.Response.Tokens.Length));
+
+    private static ScoredRollout Scored(Rollout rollout, MicroBatch[] micros, Tensor old, Tensor references, Tensor? values) => new()
+    {
+        Rollout = rollout,
+        MicroBatches = micros,
+        Mask = cat([.. micros.Select(micro => F.pad(micro.Batch.Mask, [0, old.shape[1] - micro.Batch.ResponseLength]))]).DetachFromDisposeScope(),
+        OldLogProbs = old.DetachFromDisposeScope(),
+        RefLogProbs = references.DetachFromDisposeScope(),
+        Values = values?.DetachFromDisposeScope(),
+        LogProbGap = Gap(rollout.Rows, old, (int)old.shape[1]),
+    };
 
     private MicroBatch[] MicroBatches(IReadOnlyList<RolloutRow> rows) =>
     [

@@ -15,7 +15,7 @@ public static class PairJudgeExtensions
         ArgumentNullException.ThrowIfNull(judge);
         ArgumentNullException.ThrowIfNull(pairs);
         if (pairs.Count == 0) return [];
-        var scores = await judge.ScoreAsync(pairs, cancellationToken);
+        var scores = await judge.ScoreAsync(pairs, cancellationToken).ConfigureAwait(false); // what follows needs no thread of the caller's
         if (scores.Count != pairs.Count) throw new GramException($"the judge gave {scores.Count} scores for {pairs.Count} pairs: it must give one for each");
         if (Enumerable.Range(0, scores.Count).FirstOrDefault(i => !double.IsFinite(scores[i].ScoreA), -1) is >= 0 and var bad) throw new GramException($"the judge gave {scores[bad].ScoreA} for pair {bad + 1} of {pairs.Count}: a score must be finite");
         return scores;

@@ -10,6 +10,7 @@ public sealed class RemoteJudge : IPairJudge, IDisposable
     private readonly ApiClient client;
     private readonly IPairJudge judge;
     private readonly ScoreCache? cache;
+    private long asked, known;
 
     private RemoteJudge(ApiClient client, IPairJudge judge, GramConfig config, string fingerprint, string? cachePath)
     {
@@ -24,10 +25,10 @@ public sealed class RemoteJudge : IPairJudge, IDisposable
     public string Fingerprint { get; }
 
     /// <summary>Pairs that were asked for over the wire.</summary>
-    public long Asked { get; private set; }
+    public long Asked => Volatile.Read(ref asked);
 
     /// <summary>Pairs that the cache knew.</summary>
-    public long Known { get; private set; }
+    public long Known => Volatile.Read(ref known);
 
     /// <summary>Opens a judge. A reward server is asked what its judge is.</summary>
     /// <exception cref="GramException">It cannot be reached, refuses, its address holds a key, or the cache cannot be opened.</exception>
@@ -55,26 +56,29 @@ public sealed class RemoteJudge : IPairJudge, IDisposable
 
     /// <inheritdoc/>
     /// <exception cref="GramException">It cannot be reached, or refuses.</exception>
-    public async ValueTask<IReadOnlyList<PairScore>> ScoreAsync(IReadOnlyList<AnswerPair> pairs, CancellationToken cancellationToken = default)
-    {
-        AnswerPair[] different = [.. pairs.Where(pair => pair.AnswerA != pair.AnswerB).Distinct()];
-        var scores = new Dictionary<AnswerPair, PairScore>(cache?.Find(different) ?? new Dictionary<AnswerPair, PairScore>());
-        Known += scores.Count;
-        foreach (var part in different.Where(pair => !scores.ContainsKey(pair)).Chunk(PairsPerPart))
-        {
-            var asked = part.Zip(await judge.ScoreAsync(part, cancellationToken)).ToList();
-            cache?.Add(asked); // what is paid for is kept, whatever becomes of the rest
-            foreach (var (pair, score) in asked) scores[pair] = score;
-            Asked += part.Length;
-        }
-        return [.. pairs.Select(pair => scores.GetValueOrDefault(pair, PairScore.Tie))];
-    }
+    public ValueTask<IReadOnlyList<PairScore>> ScoreAsync(IReadOnlyList<AnswerPair> pairs, CancellationToken cancellationToken = default) =>
+        new(Task.Run(() => AskAsync(pairs, cancellationToken), cancellationToken)); // requests go on while the caller's thread, a device's say, computes
 
     /// <inheritdoc/>
     public void Dispose()
     {
         cache?.Dispose();
         client.Dispose();
+    }
+
+    private async Task<IReadOnlyList<PairScore>> AskAsync(IReadOnlyList<AnswerPair> pairs, CancellationToken cancellationToken)
+    {
+        AnswerPair[] different = [.. pairs.Where(pair => pair.AnswerA != pair.AnswerB).Distinct()];
+        var scores = new Dictionary<AnswerPair, PairScore>(cache?.Find(different) ?? new Dictionary<AnswerPair, PairScore>());
+        Interlocked.Add(ref known, scores.Count);
+        foreach (var part in different.Where(pair => !scores.ContainsKey(pair)).Chunk(PairsPerPart))
+        {
+            var scored = part.Zip(await judge.ScoreAsync(part, cancellationToken)).ToList();
+            cache?.Add(scored); // what is paid for is kept, whatever becomes of the rest
+            foreach (var (pair, score) in scored) scores[pair] = score;
+            Interlocked.Add(ref asked, part.Length);
+        }
+        return [.. pairs.Select(pair => scores.GetValueOrDefault(pair, PairScore.Tie))];
     }
 
     /// <summary>Pairs asked for before the cache takes them.</summary>

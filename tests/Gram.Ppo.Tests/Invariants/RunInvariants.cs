@@ -8,11 +8,23 @@ public sealed class RunInvariants
 {
     private const int Steps = 5;
 
-    public static TheoryData<int> Cases => RandomCase.Numbers(6);
+    public static TheoryData<int, int> Cases
+    {
+        get
+        {
+            var cases = new TheoryData<int, int>();
+            for (var number = 0; number < 6; number++)
+            {
+                cases.Add(number, 0);
+                cases.Add(number, 1);
+            }
+            return cases;
+        }
+    }
 
     /// <summary>Half of the cases are interrupted, which writes a checkpoint; half break off, as a killed process does, and go back to the last one.</summary>
     [Theory, MemberData(nameof(Cases))]
-    public async Task Resume_AtAnyStep_GivesTheSameBits(int number)
+    public async Task Resume_AtAnyStep_GivesTheSameBits(int number, int asyncSteps)
     {
         var (random, drawn) = (new RandomSource((ulong)number + 100), new RandomCase(number).Options);
         var (epochs, stop, breaks) = (1 + random.Next(2), 1 + random.Next(Steps - 1), random.Next(2) == 0);
@@ -20,6 +32,7 @@ public sealed class RunInvariants
         PpoOptions Options(string output) => test.Options(output) with
         {
             MaxSteps = Steps,
+            AsyncSteps = asyncSteps,
             SaveSteps = 1 + (number % 2),
             SaveTotalLimit = 1,
             Advantage = drawn.Advantage,

@@ -26,7 +26,7 @@ public sealed class StepInvariants : IDisposable
         var options = random.Options with { LearningRate = 0, ValueLearningRate = 0, PpoEpochs = 2 };
         using var learner = world.NewLearner(options);
 
-        using var update = learner.Stage.Learn(StageWorld.Credit(world.Score(random.Judgement, options), options));
+        using var update = learner.Stage.Learn(world.Credit(random.Judgement, options));
 
         if (update.Statistics.Tokens == 0) return; // truncation: mask
         update.Statistics.Ratio.Should().Be(1);
@@ -46,7 +46,7 @@ public sealed class StepInvariants : IDisposable
             var options = random.Options with { PerDeviceTrainBatchSize = size, GradientAccumulationSteps = RandomCase.Rows / size, LearningRate = 1, ValueLearningRate = 1, AdamEpsilon = 1000 };
             using var learner = world.NewLearner(options);
             var before = Weights(world);
-            using var update = learner.Stage.Learn(StageWorld.Credit(world.Score(random.Judgement, options), options));
+            using var update = learner.Stage.Learn(world.Credit(random.Judgement, options));
             return (update.Statistics, Gradient: Weights(world).Zip(before, (now, then) => (now - then) * 1000).ToArray());
         }).ToArray();
 
@@ -70,9 +70,9 @@ public sealed class StepInvariants : IDisposable
         int[] order = [.. Enumerable.Range(0, RandomCase.Rows)];
         random.Random.Shuffle(order);
         var shuffled = StageWorld.Judge([.. order.Select(row => random.Responses[row])], [.. order.Select(row => random.Scores[row])]);
-        using var one = StageWorld.Credit(world.Score(random.Judgement, random.Options with { PerDeviceTrainBatchSize = 1 }), random.Options);
+        using var one = world.Credit(random.Judgement, random.Options with { PerDeviceTrainBatchSize = 1 });
 
-        using var other = StageWorld.Credit(world.Score(shuffled, random.Options with { PerDeviceTrainBatchSize = 8 }), random.Options);
+        using var other = world.Credit(shuffled, random.Options with { PerDeviceTrainBatchSize = 8 });
 
         for (var place = 0; place < order.Length; place++)
         {
@@ -95,7 +95,7 @@ public sealed class StepInvariants : IDisposable
         using var world = random.NewWorld();
         using var reference = world.Policy.Clone();
 
-        using var scored = new TokenScoringStage(world.Policy, reference, null, random.Options, TinyPolicy.End, SoleProcess.Instance).Score(random.Judgement);
+        using var scored = new TokenScoringStage(world.Policy, reference, null, random.Options, TinyPolicy.End, SoleProcess.Instance).Score(random.Judgement.Rollout);
 
         scored.OldLogProbs.ShouldBeNear(scored.RefLogProbs, 0);
     }
@@ -141,7 +141,7 @@ public sealed class StepInvariants : IDisposable
         {
             using var world = random.NewWorld();
             using var learner = world.NewLearner(options);
-            learner.Stage.Learn(StageWorld.Credit(world.Score(random.Judgement, options, padToken), options)).Dispose();
+            learner.Stage.Learn(world.Credit(random.Judgement, options, padToken)).Dispose();
             return Weights(world);
         }
     }

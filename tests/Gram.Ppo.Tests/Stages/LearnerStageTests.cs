@@ -20,7 +20,7 @@ public sealed class LearnerStageTests
         var options = Constant with { LearningRate = 0, ValueLearningRate = 0, PpoEpochs = 3, Temperature = 0.8 };
         using var learner = world.NewLearner(options);
 
-        using var update = learner.Stage.Learn(StageWorld.Credit(world.Score(StageWorld.Judge(StageWorld.Rows, 0.9, 0.1, 0.6, 0.4), options), options));
+        using var update = learner.Stage.Learn(world.Credit(StageWorld.Judge(StageWorld.Rows, 0.9, 0.1, 0.6, 0.4), options));
 
         update.Statistics.Tokens.Should().Be(3 * (2 + 3 + 4 + 6));
         update.Statistics.Ratio.Should().Be(1);
@@ -42,7 +42,7 @@ public sealed class LearnerStageTests
             var options = Constant with { PerDeviceTrainBatchSize = sizes.Item1, GradientAccumulationSteps = sizes.Item2, LearningRate = 1, ValueLearningRate = 1, AdamEpsilon = 1000 };
             using var learner = world.NewLearner(options);
             var before = world.Policy.Parameters.Values.Concat(world.Value.Parameters.Values).Select(weight => weight.detach().clone()).ToArray();
-            using var update = learner.Stage.Learn(StageWorld.Credit(world.Score(StageWorld.Judge(StageWorld.Rows, 0.9, 0.1, 0.6, 0.4), options), options));
+            using var update = learner.Stage.Learn(world.Credit(StageWorld.Judge(StageWorld.Rows, 0.9, 0.1, 0.6, 0.4), options));
             using var noGrad = no_grad();
             var gradient = world.Policy.Parameters.Values.Concat(world.Value.Parameters.Values).Zip(before, (now, then) => ((then - now) * 1000).flatten()).ToArray();
             return (update.Statistics.PolicyLoss, update.Statistics.ValueLoss, Gradient: cat(gradient).data<float>().ToArray());
@@ -68,7 +68,7 @@ public sealed class LearnerStageTests
             using var learner = world.NewLearner(options);
             var weight = world.Policy.Parameters["model.layers.0.mlp.up_proj.weight"];
             var before = weight.data<float>().ToArray();
-            learner.Stage.Learn(StageWorld.Credit(world.Score(StageWorld.Judge(StageWorld.Rows, 0.9, 0.1, 0.6, 0.4), options), options)).Dispose();
+            learner.Stage.Learn(world.Credit(StageWorld.Judge(StageWorld.Rows, 0.9, 0.1, 0.6, 0.4), options)).Dispose();
             return before.Zip(weight.data<float>().ToArray(), (then, now) => (then - now) * 1000).ToArray();
         }).ToArray();
 
@@ -85,7 +85,7 @@ public sealed class LearnerStageTests
         var options = Constant with { LearningRate = 0.05, PpoEpochs = 50, TargetKl = 1e-3, Advantage = Advantage.Remax };
         using var learner = world.NewLearner(options);
 
-        using var update = learner.Stage.Learn(StageWorld.Credit(world.Score(StageWorld.Judge(StageWorld.Rows, 0.9, 0.1, 0.6, 0.4), options), options));
+        using var update = learner.Stage.Learn(world.Credit(StageWorld.Judge(StageWorld.Rows, 0.9, 0.1, 0.6, 0.4), options));
 
         learner.Stage.OptimizerStep.Should().BeInRange(1, 5);
     }
@@ -113,7 +113,7 @@ public sealed class LearnerStageTests
 
         Records.Experience Broken()
         {
-            var experience = StageWorld.Credit(world.Score(StageWorld.Judge(StageWorld.Rows, 0.9, 0.1, 0.6, 0.4), options), options);
+            var experience = world.Credit(StageWorld.Judge(StageWorld.Rows, 0.9, 0.1, 0.6, 0.4), options);
             experience.Advantages.fill_(float.NaN);
             return experience;
         }
@@ -126,7 +126,7 @@ public sealed class LearnerStageTests
         var options = Constant with { Truncation = "mask" };
         using var learner = world.NewLearner(options);
 
-        using var update = learner.Stage.Learn(StageWorld.Credit(world.Score(StageWorld.Judge([StageWorld.Rows[3]], 0.9), options), options));
+        using var update = learner.Stage.Learn(world.Credit(StageWorld.Judge([StageWorld.Rows[3]], 0.9), options));
 
         learner.Stage.OptimizerStep.Should().Be(0);
         update.Statistics.Tokens.Should().Be(0);
@@ -138,7 +138,7 @@ public sealed class LearnerStageTests
         using var world = new StageWorld();
         var options = Constant with { LearningRate = 1e-4, EntropyCoef = 0.01, KlIn = KlIn.Loss };
         using var learner = world.NewLearner(options);
-        void Step() => learner.Stage.Learn(StageWorld.Credit(world.Score(StageWorld.Judge(StageWorld.Rows, 0.9, 0.1, 0.6, 0.4), options), options)).Dispose();
+        void Step() => learner.Stage.Learn(world.Credit(StageWorld.Judge(StageWorld.Rows, 0.9, 0.1, 0.6, 0.4), options)).Dispose();
         Step();
         var before = DisposeScopeManager.Statistics.ThreadTotalLiveCount;
 

@@ -144,7 +144,7 @@ public sealed class RewardStageTests : IDisposable
     {
         // Given r − β·Σ kl: 0.5 − 0.5·0.6 = 0.2 and 0 − 0.5·0.8 = −0.4.
         var options = StageWorld.Options with { Advantage = Advantage.Rloo, NumSamples = 2, KlCoef = 0.5 };
-        using var experience = new RewardStage(options, new KlController(0.5, null, 1), new RewardNormaliser(), new Doubled()).Credit(Scored(0.75, 0.5));
+        using var experience = new RewardStage(options, new KlController(0.5, null, 1), new RewardNormaliser(), new Doubled()).Credit(Judged(0.75, 0.5));
 
         experience.Advantages.ShouldBeNear(Floats([0.4f, 0.4f, 0], [-0.8f, -0.8f, -0.8f]), 1e-6);
     }
@@ -160,7 +160,7 @@ public sealed class RewardStageTests : IDisposable
         var controller = new KlController(0.5, target: 0.1, horizon: 10);
         var stage = new RewardStage(Remax, controller, new RewardNormaliser());
 
-        using var experience = stage.Credit(Scored(0.75, 0.5));
+        using var experience = stage.Credit(Judged(0.75, 0.5));
 
         experience.Beta.Should().Be(0.5, "this step was built with the weight it found");
         controller.Beta.Should().BeApproximately(0.5 * (1 + (0.2 * 2 / 10)), 1e-9);
@@ -170,25 +170,27 @@ public sealed class RewardStageTests : IDisposable
     public void Credit_BeyondMaxKl_StopsTheRun()
     {
         // Σ kl: 0.6 and 0.8, mean 0.7.
-        using var scored = Scored(0.75, 0.5);
+        using var scored = Judged(0.75, 0.5);
         var credit = () => new RewardStage(Remax with { MaxKl = 0.6 }, new KlController(0.5, null, 1), new RewardNormaliser()).Credit(scored);
 
         credit.Should().Throw<RunStoppedException>().WithMessage("*0.7 nats*max_kl 0.6*");
     }
 
-    private static Experience Credit(PpoOptions options, params double[] scores) => StageWorld.Credit(Scored(scores), options);
+    private static Experience Credit(PpoOptions options, params double[] scores) => StageWorld.Credit(Judged(scores), options);
 
     private static Experience Mixed(PpoOptions options) => StageWorld.Credit(
-        Scored(StageWorld.Judge(Rows, 0.75, 0.5) with { Terms = [new("first", [1, -2], [3, -1]), new("second", [4, 5], [1, 2])] }), options with { RewardWeights = ["judge=0.5", "first=0.1"] });
+        Judged(StageWorld.Judge(Rows, 0.75, 0.5) with { Terms = [new("first", [1, -2], [3, -1]), new("second", [4, 5], [1, 2])] }), options with { RewardWeights = ["judge=0.5", "first=0.1"] });
 
     /// <summary>Two rows: one of two tokens that ended, one of three that was cut.</summary>
     private static IReadOnlyList<RolloutRow> Rows => [StageWorld.Row([2], [3, 0]), StageWorld.Row([2], [3, 4, 5])];
 
-    private static ScoredRollout Scored(params double[] scores) => Scored(StageWorld.Judge(Rows, scores));
+    private static JudgedRollout Judged(params double[] scores) => Judged(StageWorld.Judge(Rows, scores));
 
-    private static ScoredRollout Scored(Judgement judgement) => new()
+    private static JudgedRollout Judged(Judgement judgement) => new(Scored(judgement.Rollout), judgement);
+
+    private static ScoredRollout Scored(Rollout rollout) => new()
     {
-        Judgement = judgement,
+        Rollout = rollout,
         MicroBatches = [],
         Mask = Mask([1, 1, 0], [1, 1, 1]),
         OldLogProbs = Floats([-1, -1, 0], [-1, -1, -1]),

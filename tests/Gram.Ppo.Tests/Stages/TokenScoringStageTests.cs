@@ -47,8 +47,8 @@ public sealed class TokenScoringStageTests : IDisposable
     public void Score_TokensAfterTheEnd_InfluenceNothing()
     {
         var judgement = StageWorld.Judge(StageWorld.Rows, 0.9, 0.1, 0.6, 0.4);
-        using var one = StageWorld.Credit(world.Score(judgement, StageWorld.Options, padToken: 0), StageWorld.Options);
-        using var other = StageWorld.Credit(world.Score(judgement, StageWorld.Options, padToken: 7), StageWorld.Options);
+        using var one = world.Credit(judgement, StageWorld.Options, padToken: 0);
+        using var other = world.Credit(judgement, StageWorld.Options, padToken: 7);
 
         other.Scores.OldLogProbs.ShouldBeNear(one.Scores.OldLogProbs, 0);
         other.Scores.Values!.ShouldBeNear(one.Scores.Values!, 0);
@@ -62,7 +62,7 @@ public sealed class TokenScoringStageTests : IDisposable
         using var copy = world.Policy.Clone();
         var stage = new Ppo.Stages.TokenScoringStage(world.Policy, copy, null, StageWorld.Options with { Temperature = 0.7 }, TinyPolicy.End, SoleProcess.Instance);
 
-        using var scored = stage.Score(StageWorld.Judge(StageWorld.Rows, 0.5, 0.5, 0.5, 0.5));
+        using var scored = stage.Score(StageWorld.Judge(StageWorld.Rows, 0.5, 0.5, 0.5, 0.5).Rollout);
 
         Kl.K1(scored.OldLogProbs, scored.RefLogProbs).ShouldBeNear(zeros_like(scored.OldLogProbs), 0);
     }
@@ -85,7 +85,7 @@ public sealed class TokenScoringStageTests : IDisposable
     [Fact]
     public void ScoreAndCredit_EveryTensor_IsOwnedByItsRecord()
     {
-        void Step() => StageWorld.Credit(world.Score(StageWorld.Judge(StageWorld.Rows, 0.9, 0.1, 0.6, 0.4), StageWorld.Options), StageWorld.Options).Dispose();
+        void Step() => world.Credit(StageWorld.Judge(StageWorld.Rows, 0.9, 0.1, 0.6, 0.4), StageWorld.Options).Dispose();
         Step(); // The models' rotary tables are made at their first use.
         var before = DisposeScopeManager.Statistics.ThreadTotalLiveCount;
 

@@ -54,10 +54,13 @@ internal sealed class StageWorld : IDisposable
     ];
 
     public ScoredRollout Score(Judgement judgement, PpoOptions options, int padToken = TinyPolicy.End) =>
-        new TokenScoringStage(Policy, Reference, options.Advantage == Advantage.Gae ? Value : null, options, padToken, SoleProcess.Instance).Score(judgement);
+        new TokenScoringStage(Policy, Reference, options.Advantage == Advantage.Gae ? Value : null, options, padToken, SoleProcess.Instance).Score(judgement.Rollout);
 
-    public static Experience Credit(ScoredRollout scored, PpoOptions options) =>
-        new RewardStage(options, new KlController(options.KlCoef, options.PpoTarget, options.KlHorizon), new RewardNormaliser()).Credit(scored);
+    /// <summary>Token scores, rewards and advantages of a judged rollout.</summary>
+    public Experience Credit(Judgement judgement, PpoOptions options, int padToken = TinyPolicy.End) => Credit(new JudgedRollout(Score(judgement, options, padToken), judgement), options);
+
+    public static Experience Credit(JudgedRollout rollout, PpoOptions options) =>
+        new RewardStage(options, new KlController(options.KlCoef, options.PpoTarget, options.KlHorizon), new RewardNormaliser()).Credit(rollout);
 
     /// <summary>A learner over the world's models, whose optimisers it owns.</summary>
     public Learner NewLearner(PpoOptions options, int totalSteps = 1) => new(this, options, totalSteps);

@@ -33,6 +33,9 @@ internal sealed class TestRun : IDisposable
     /// <summary>Called after each logged step.</summary>
     public Action<StepLogged>? OnStep { get; set; }
 
+    /// <summary>Called when a stage begins.</summary>
+    public Action<StageStarted>? OnStage { get; set; }
+
     public static IReadOnlyList<Prompt> Prompts { get; } = [.. new[] { "a b", "c", "d e f", "g h", "b c d", "e", "f g", "h a", "b", "c d e f" }.Select(text => new Prompt(text))];
 
     public static IReadOnlyList<Prompt> EvalPrompts { get; } = [.. new[] { "a c", "d", "e g h", "b d", "h", "f a" }.Select(text => new Prompt(text))];
@@ -64,7 +67,11 @@ internal sealed class TestRun : IDisposable
             Steps.Add(step);
             OnStep?.Invoke(step);
         }),
-        Collect<Notice>(Notices.Add), Collect<SamplesLogged>(Samples.Add), Collect<StageStarted>(Stages.Add));
+        Collect<Notice>(Notices.Add), Collect<SamplesLogged>(Samples.Add), Collect<StageStarted>(stage =>
+        {
+            Stages.Add(stage);
+            OnStage?.Invoke(stage);
+        }));
 
     public PpoRun Run(PpoOptions options, bool evaluates = true, IReadOnlyList<Prompt>? prompts = null, long? freeBytes = null, IPairJudge? judge = null, CausalLM? over = null, IReadOnlyList<IReward>? rewards = null) =>
         new(options, judge ?? Judge, prompts ?? Prompts, evaluates ? EvalPrompts : [], Events, Judge) { DType = DType, FreeBytes = freeBytes, Base = over, Rewards = rewards ?? [] };
