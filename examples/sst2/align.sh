@@ -20,12 +20,12 @@ ppo() { # NAME KEYS...
 }
 
 sample() { # NAME MODEL: four samples of each held-out prompt
-  [ -f "$out/$1.jsonl" ] || $gram generate --model "$2" --template none --input "$data/dev-prompts.jsonl" --n 4 --max_new_tokens 24 --temperature 0.7 --dtype bfloat16 --threads 1 --output "$out/$1.jsonl"
+  [ -f "$out/$1.jsonl" ] || $gram generate --model "$2" --template none --input "$data/dev-prompts.jsonl" --n 4 --max_new_tokens 24 --stop '["\n"]' --temperature 0.7 --dtype bfloat16 --threads 1 --output "$out/$1.jsonl"
 }
 
 run() {
   case $1 in
-    initial) ppo initial --max_steps 1 --save_steps 0 ;; # the first step is one of rate 0
+    initial) ppo initial --max_steps 1 ;; # the first step is one of rate 0
     remax-greedy-*) ppo "$1" --advantage remax --reference greedy --seed "${1##*-}" ;;
     remax-initial) ppo "$1" --advantage remax --reference initial --seed 1 ;;
     gae) ppo "$1" --advantage gae --seed 1 ;;
