@@ -3,6 +3,7 @@ using Gram.Host.Commands;
 using Gram.Host.Configuration;
 using Gram.Models;
 using Gram.Models.Checkpoints;
+using Gram.Models.Native;
 using Gram.Models.Tokenization;
 using Gram.Pipes.Events;
 using Gram.Ppo;
@@ -43,7 +44,8 @@ internal static class PpoStepSpeed
             steps.AddRange(bench.Steps(kind, 1));
         }
         var (measured, other) = (bench.Of(kind, steps), bench.Of(beside, others));
-        return measured with { Beside = floors => new(beside.Name, other.Amount / other.Seconds, measured.Seconds / other.Seconds, other.Stages!(floors)) };
+        return measured with { Beside = floors => new(
+            beside.Name, other.Amount / other.Seconds, measured.Seconds / other.Seconds, measured.FloorSeconds(floors) / other.FloorSeconds(floors), other.Stages!(floors)) };
     }
 
     /// <summary>The configuration, which travels in the program.</summary>
@@ -89,6 +91,7 @@ internal static class PpoStepSpeed
             var events = new PpoEvents(logged, new EventBroker<Notice>(), new EventBroker<SamplesLogged>(), new EventBroker<StageStarted>());
             var options = Options(kind.Overrides) with { ModelNameOrPath = model, OutputDir = Path.Combine(folder.Path, $"run-{++runs}"), WarmupRatio = 0, MaxSteps = count };
             new PpoRun(options, listener, [.. Prompts(tokenizer, kind.Lengths)], [], events) { JudgeConfig = ShortJudge, Device = subject.Model.Device, DType = subject.Model.DType }.RunAsync().GetAwaiter().GetResult();
+            ResidentMemory.GiveBack(); // the next run's stages are other threads, and would take as much again
             return steps;
         }
 

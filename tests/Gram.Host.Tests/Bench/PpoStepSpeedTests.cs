@@ -96,7 +96,8 @@ public sealed class PpoStepSpeedTests
         figure.Beside!.Name.Should().Be("all weights");
         figure.Beside.Stages.SelectMany(stage => stage.Terms.Select(term => term.Name)).Should().Equal("prefill", "decode", "prompts", "policy", "reference", "value", "policy", "value", "optimizer");
         figure.Beside.Cost.Should().BeApproximately(figure.Beside.Value / figure.Value, 1e-9);
-        JsonSerializer.SerializeToNode(figure)!["beside"]!.AsObject().Select(key => key.Key).Should().BeEquivalentTo("name", "value", "cost", "stages");
+        figure.Beside.FloorCost.Should().BeApproximately(figure.Stages!.Sum(stage => stage.FloorSeconds) / figure.Beside.Stages.Sum(stage => stage.FloorSeconds), 1e-9).And.BeInRange(0.2, 1);
+        JsonSerializer.SerializeToNode(figure)!["beside"]!.AsObject().Select(key => key.Key).Should().BeEquivalentTo("name", "value", "cost", "floor_cost", "stages");
     }
 
     [Fact]
