@@ -26,6 +26,10 @@ public sealed record BenchFigure(
     /// <summary>For a figure of several stages, each with its time and floor.</summary>
     [JsonPropertyName("stages"), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<BenchStage>? Stages { get; init; }
+
+    /// <summary>For a step that was run in turns with another kind, that one.</summary>
+    [JsonPropertyName("beside"), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public BesideFigure? Beside { get; init; }
 }
 
 /// <summary>What <c>bench --json</c> prints.</summary>

@@ -12,5 +12,8 @@ internal sealed record Measurement(double Amount, string Unit, double Seconds, F
     /// <summary>Its stages, where it has several.</summary>
     public Func<MachineFloors, IReadOnlyList<BenchStage>>? Stages { get; init; }
 
-    public BenchFigure Against(string name, MachineFloors floors) => new(name, Amount / Seconds, Unit, FloorSeconds(floors) / Seconds) { Published = Published, Alone = Alone, Stages = Stages?.Invoke(floors) };
+    /// <summary>For a step that was run in turns with another kind, what that one took.</summary>
+    public Func<MachineFloors, BesideFigure>? Beside { get; init; }
+
+    public BenchFigure Against(string name, MachineFloors floors) => new(name, Amount / Seconds, Unit, FloorSeconds(floors) / Seconds) { Published = Published, Alone = Alone, Stages = Stages?.Invoke(floors), Beside = Beside?.Invoke(floors) };
 }

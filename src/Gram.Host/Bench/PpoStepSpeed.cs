@@ -3,21 +3,23 @@ using Gram.Host.Commands;
 using Gram.Host.Configuration;
 using Gram.Models;
 using Gram.Models.Checkpoints;
+using Gram.Models.Native;
 using Gram.Models.Tokenization;
 using Gram.Pipes.Events;
 using Gram.Ppo;
 using Gram.Ppo.Events;
 using Gram.Reward.Data;
 using Gram.Reward.Judging;
+using Gram.Training.Adapters;
 using Gram.Training.Runs;
 
 namespace Gram.Host.Bench;
 
-/// <summary>The PPO step of configs/bench_ppo_smollm2.yaml, stage by stage.</summary>
+/// <summary>The PPO step of configs/bench_ppo_smollm2.yaml, stage by stage, as it is or beside another kind of it.</summary>
 internal static class PpoStepSpeed
 {
     private const string ConfigName = "bench_ppo_smollm2.yaml";
-    private const int PromptTokens = 32;
+    private const int Rounds = 2;
     private static readonly GramConfig ShortJudge = new() { Prompt = "{question}\nA: {answer_a}\nB: {answer_b}\nBetter: ", Template = GramConfig.NoTemplate };
     private static readonly string[] Stages = ["generate", "judge", "score", "advantage", "update"];
 
@@ -25,55 +27,115 @@ internal static class PpoStepSpeed
     /// <exception cref="GramException">The model has no tokenizer, or cannot judge or hold such prompts.</exception>
     public static Measurement Measure(BenchSubject subject)
     {
-        var tokenizer = Tokenizer.Load(subject.Directory);
-        using var folder = new ScratchFolder();
-        var options = Options() with
+        using var bench = new Bench(subject);
+        return bench.Of(PpoStepKind.Full, bench.Steps(PpoStepKind.Full, Options().MaxSteps).Skip(1));
+    }
+
+    /// <summary>The fastest of two steps, in turns with two of another kind, after one that fills caches and meets the allocator.</summary>
+    /// <exception cref="GramException">The model has no tokenizer, or cannot judge or hold such prompts.</exception>
+    public static Measurement MeasureBeside(BenchSubject subject, PpoStepKind kind, PpoStepKind beside)
+    {
+        using var bench = new Bench(subject);
+        bench.Steps(beside, 1);
+        List<Step> steps = [], others = [];
+        for (var round = 0; round < Rounds; round++)
         {
-            ModelNameOrPath = WithoutEndTokens(subject.Directory, Path.Combine(folder.Path, "model")),
-            OutputDir = Path.Combine(folder.Path, "run"),
-            WarmupRatio = 0,
-        };
-        using var judge = new GramJudge(subject.Model, tokenizer, ShortJudge);
-        var listener = new ListeningJudge(judge);
-        var steps = new EventBroker<StepLogged>();
-        List<(IReadOnlyDictionary<string, double> Metrics, AnswerPair[] Pairs)> done = [];
-        steps.Subscribe(step => done.Add((step.Metrics, listener.Take())));
-        var events = new PpoEvents(steps, new EventBroker<Notice>(), new EventBroker<SamplesLogged>(), new EventBroker<StageStarted>());
-        new PpoRun(options, listener, [.. Prompts(tokenizer, options.PromptsPerStep)], [], events) { JudgeConfig = ShortJudge, Device = subject.Model.Device, DType = subject.Model.DType }.RunAsync().GetAwaiter().GetResult();
-
-        var (metrics, pairs) = done.Skip(done.Count > 1 ? 1 : 0).MinBy(step => step.Metrics["time/step"]);
-        int[][] judged = [.. pairs.SelectMany(pair => new[] { judge.PromptIds(pair.Question, pair.AnswerA, pair.AnswerB), judge.PromptIds(pair.Question, pair.AnswerB, pair.AnswerA) })];
-        var parameters = subject.Model.Parameters.Sum(parameter => parameter.Value.numel());
-        var head = subject.Model.Config.TieWordEmbeddings ? 0 : (long)subject.Model.Config.VocabSize * subject.Model.Config.HiddenSize;
-        var work = new PpoStepWork(subject.Model.Config, options.RolloutSize, PromptTokens, options.MaxNewTokens, ModelWork.DecodeBytes(subject.Model), parameters, parameters - head);
-        return new Measurement(60, "steps/min", Stages.Sum(stage => metrics[$"time/{stage}"]), floors => Of(floors).Sum(stage => stage.FloorSeconds)) { Stages = Of };
-
-        IReadOnlyList<BenchStage> Of(MachineFloors floors) => [.. Stages.Select(stage => new BenchStage(stage, metrics[$"time/{stage}"], work.Terms(stage, floors, subject.Model.DType, judged)))];
+            others.AddRange(bench.Steps(beside, 1));
+            steps.AddRange(bench.Steps(kind, 1));
+        }
+        var (measured, other) = (bench.Of(kind, steps), bench.Of(beside, others));
+        return measured with { Beside = floors => new(
+            beside.Name, other.Amount / other.Seconds, measured.Seconds / other.Seconds, measured.FloorSeconds(floors) / other.FloorSeconds(floors), other.Stages!(floors)) };
     }
 
     /// <summary>The configuration, which travels in the program.</summary>
-    internal static PpoOptions Options()
+    internal static PpoOptions Options(IReadOnlyDictionary<string, string>? overrides = null)
     {
         using var reader = new StreamReader(typeof(PpoStepSpeed).Assembly.GetManifestResourceStream(ConfigName)!);
         var schema = CommandTable.Find(["ppo"]).Command.Schema;
-        var model = new Dictionary<string, string> { ["model_name_or_path"] = "bench" };
-        return new Settings(schema, new CommandArguments(null, model, false), stage: new StageText(reader.ReadToEnd(), $"configs/{ConfigName}")).Get<PpoOptions>();
+        var keys = new Dictionary<string, string>(overrides ?? new Dictionary<string, string>()) { ["model_name_or_path"] = "bench" };
+        return new Settings(schema, new CommandArguments(null, keys, false), stage: new StageText(reader.ReadToEnd(), $"configs/{ConfigName}")).Get<PpoOptions>();
     }
 
-    /// <summary>Texts of random words that are this many tokens each.</summary>
+    /// <summary>A step that was run: its metrics, and what the judge was asked.</summary>
+    private sealed record Step(IReadOnlyDictionary<string, double> Metrics, AnswerPair[] Pairs)
+    {
+        public double Seconds => Stages.Sum(stage => Metrics[$"time/{stage}"]);
+    }
+
+    /// <summary>What steps of all kinds share: the judge, and a copy of the model's directory.</summary>
+    private sealed class Bench : IDisposable
+    {
+        private readonly BenchSubject subject;
+        private readonly Tokenizer tokenizer;
+        private readonly GramJudge judge;
+        private readonly ScratchFolder folder = new();
+        private readonly string model;
+        private int runs;
+
+        public Bench(BenchSubject subject)
+        {
+            this.subject = subject;
+            tokenizer = Tokenizer.Load(subject.Directory);
+            judge = new GramJudge(subject.Model, tokenizer, ShortJudge);
+            model = WithoutEndTokens(subject.Directory, Path.Combine(folder.Path, "model"));
+        }
+
+        /// <summary>The steps of a run of a kind.</summary>
+        public List<Step> Steps(PpoStepKind kind, int count)
+        {
+            var listener = new ListeningJudge(judge);
+            var logged = new EventBroker<StepLogged>();
+            List<Step> steps = [];
+            logged.Subscribe(step => steps.Add(new(step.Metrics, listener.Take())));
+            var events = new PpoEvents(logged, new EventBroker<Notice>(), new EventBroker<SamplesLogged>(), new EventBroker<StageStarted>());
+            var options = Options(kind.Overrides) with { ModelNameOrPath = model, OutputDir = Path.Combine(folder.Path, $"run-{++runs}"), WarmupRatio = 0, MaxSteps = count };
+            new PpoRun(options, listener, [.. Prompts(tokenizer, kind.Lengths)], [], events) { JudgeConfig = ShortJudge, Device = subject.Model.Device, DType = subject.Model.DType }.RunAsync().GetAwaiter().GetResult();
+            ResidentMemory.GiveBack(); // the next run's stages are other threads, and would take as much again
+            return steps;
+        }
+
+        /// <summary>The fastest of some steps of a kind.</summary>
+        public Measurement Of(PpoStepKind kind, IEnumerable<Step> steps)
+        {
+            var (options, config, fastest) = (Options(kind.Overrides), subject.Model.Config, steps.MinBy(step => step.Seconds)!);
+            int[][] judged = [.. fastest.Pairs.SelectMany(pair => new[] { judge.PromptIds(pair.Question, pair.AnswerA, pair.AnswerB), judge.PromptIds(pair.Question, pair.AnswerB, pair.AnswerA) })];
+            var work = new PpoStepWork(config, kind.Lengths, options.MaxNewTokens, ModelWork.DecodeBytes(subject.Model), Weights(options, config));
+            return new Measurement(60, "steps/min", fastest.Seconds, floors => Of(floors).Sum(stage => stage.FloorSeconds)) { Stages = Of };
+
+            IReadOnlyList<BenchStage> Of(MachineFloors floors) => [.. Stages.Select(stage => new BenchStage(stage, fastest.Metrics[$"time/{stage}"], work.Terms(stage, floors, subject.Model.DType, judged)))];
+        }
+
+        public void Dispose()
+        {
+            judge.Dispose();
+            folder.Dispose();
+        }
+
+        private PpoStepWeights Weights(PpoOptions options, ModelConfig config)
+        {
+            var all = subject.Model.Parameters.Sum(parameter => parameter.Value.numel());
+            var (frozen, trunk) = (options.FinetuningType == FinetuningType.Lora, options.HasValueWeights);
+            var policy = frozen ? options.Lora.Shape().SizeOver(config, ConfigName).Parameters : all;
+            var wordHead = config.TieWordEmbeddings ? 0 : (long)config.VocabSize * config.HiddenSize;
+            return new(policy, trunk ? all - wordHead : config.HiddenSize + 1, frozen, trunk);
+        }
+    }
+
+    /// <summary>Texts of random words that are so many tokens.</summary>
     /// <exception cref="GramException">No text of these words is.</exception>
-    private static IEnumerable<Prompt> Prompts(Tokenizer tokenizer, int count)
+    private static IEnumerable<Prompt> Prompts(Tokenizer tokenizer, IReadOnlyList<int> lengths)
     {
         var random = new RandomSource(11);
-        for (var made = 0; made < count; made++)
+        foreach (var length in lengths)
         {
             var text = "";
-            for (var tries = 0; Length(text) < PromptTokens; tries++)
+            for (var tries = 0; Length(text) < length; tries++)
             {
-                if (tries == 1000) throw new GramException($"no text of {PromptTokens} tokens was found");
+                if (tries == 1000) throw new GramException($"no text of {length} tokens was found");
                 var longer = $"{text}{(text.Length > 0 ? " " : "")}{JudgeTexts.Words[random.Next(JudgeTexts.Words.Length)]}";
-                if (Length(longer) <= PromptTokens) text = longer;
-                else if (Length(text + ".") <= PromptTokens) text += "."; // what no word fills
+                if (Length(longer) <= length) text = longer;
+                else if (Length(text + ".") <= length) text += "."; // what no word fills
             }
             yield return new Prompt(text);
         }

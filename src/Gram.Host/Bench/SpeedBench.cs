@@ -66,7 +66,10 @@ public sealed class SpeedBench(string modelDirectory, Device device, Action<stri
         foreach (var texts in JudgeTexts.All)
             yield return new($"judge_{texts.Name}_{suffix}", dtype, subject => JudgeSpeed.MeasureBeside(subject, texts));
         yield return new($"judge_{JudgeTexts.RoundRobin8.Name}_{suffix}", dtype, subject => RoundRobinSpeed.Measure(subject, JudgeTexts.RoundRobin8));
-        if (dtype == ScalarType.Float32) yield return new("ppo_step", dtype, PpoStepSpeed.Measure);
+        if (dtype != ScalarType.Float32) yield break;
+        yield return new("ppo_step", dtype, PpoStepSpeed.Measure);
+        yield return new("ppo_step_lora", dtype, subject => PpoStepSpeed.MeasureBeside(subject, PpoStepKind.Lora, beside: PpoStepKind.Full));
+        yield return new("ppo_step_mixed", dtype, subject => PpoStepSpeed.MeasureBeside(subject, PpoStepKind.Mixed, beside: PpoStepKind.OneLength));
     }
 
     /// <summary>A speed that can be measured, on a model of its dtype.</summary>

@@ -58,6 +58,9 @@ internal sealed class BenchJob(BenchOptions options, Engine engine, ModelFinder 
             if (figure.Alone is { } alone)
                 text.AppendLine(CultureInfo.InvariantCulture, $"{"",-20} {alone.Cost,12:0.0%} of what a pair costs alone ({alone.Value:0.0} {figure.Unit}): {alone.TokensHere} tokens computed instead of {alone.Tokens}; {alone.WarmCost:0.0%} where the judge has read its instructions before");
             foreach (var stage in figure.Stages ?? []) text.AppendLine(Text(stage));
+            if (figure.Beside is not { } beside) continue;
+            text.AppendLine(CultureInfo.InvariantCulture, $"{"",-20} {beside.Cost,12:0.0%} of the time with {beside.Name} ({beside.Value:0.0} {figure.Unit}), run in turns; {beside.FloorCost:0.0%} by their floors:");
+            foreach (var stage in beside.Stages) text.AppendLine(Text(stage));
         }
         return text.ToString();
     }

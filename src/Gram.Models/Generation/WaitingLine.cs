@@ -15,6 +15,10 @@ internal sealed class WaitingLine(CausalLM model, IReadOnlyList<DecodingRow> row
     /// <summary>Bounds of a prefill: the second, padding included, wherever one prompt alone does not exceed it.</summary>
     private const int MaxPrompts = 32, MaxTokens = 4096;
 
+    /// <summary>Tokens of a prefill from which a larger one is no faster, and the padding that a row of such a one may have, as a share of its longest.</summary>
+    private const int WorthPrefill = 1280;
+    private const double Padding = 1 / 16.0;
+
     private Prefill? prefill;
     private int[] slots = []; // of the prefilled rows
     private int prefilled, taken;
@@ -53,8 +57,9 @@ internal sealed class WaitingLine(CausalLM model, IReadOnlyList<DecodingRow> row
         {
             if (prompts.Count == 0 || rows[prefilled].Place.Prompt != rows[prefilled - 1].Place.Prompt)
             {
-                if (prompts.Count == most) break;
-                prompts.Add(rows[prefilled].Prompt);
+                var (width, prompt) = (rows[taken].Prompt.Length, rows[prefilled].Prompt);
+                if (prompts.Count == most || (prompts.Count * width >= WorthPrefill && prompt.Length < (1 - Padding) * width)) break;
+                prompts.Add(prompt);
             }
             places.Add(prompts.Count - 1);
         }

@@ -40,7 +40,7 @@ internal sealed unsafe class CpuForward : IDisposable
     private float* normed, logits;
     private int count;
 
-    /// <summary>A forward over these weights and an adapter; they may change in place as long as the norms and biases, of which it has copies, do not.</summary>
+    /// <summary>A forward over these weights and an adapter; they may change in place as long as norms, biases and an adapter's factors B, of which it has copies, do not.</summary>
     public CpuForward(ModelConfig config, IReadOnlyDictionary<string, Tensor> weights, LoraAdapter? adapter)
     {
         this.config = config;
@@ -177,7 +177,7 @@ internal sealed unsafe class CpuForward : IDisposable
     {
         var own = memory!.Members[member];
         var x = DotProducts.Arrange<T>(normed, own.Arranged, count, hidden);
-        while (team.Take(own.Number, head.Out, RowsAtOnce(hidden), out var from, out var to))
+        while (team.Take(own.Number, head.Out, RowsAtOnce(head), out var from, out var to))
             DotProducts.Multiply((T*)head.Data, hidden, from, to, x, count, logits + from, head.Out);
     }
 
@@ -248,7 +248,7 @@ internal sealed unsafe class CpuForward : IDisposable
     {
         Lower(linear, x, own, 0);
         x = DotProducts.Arrange<T>(x, own.Arranged, count, linear.In);
-        while (team.Take(own.Number, linear.Out, RowsAtOnce(linear.In), out var from, out var to)) Product<T>(linear, from, to, x, memory!.X + from, linear.Out, own, 0, add: true);
+        while (team.Take(own.Number, linear.Out, RowsAtOnce(linear), out var from, out var to)) Product<T>(linear, from, to, x, memory!.X + from, linear.Out, own, 0, add: true);
     }
 
     private void GateAndUp<T>(LayerWeights weights, ForwardMemory.Member own) where T : unmanaged
@@ -256,7 +256,7 @@ internal sealed unsafe class CpuForward : IDisposable
         Lower(weights.Gate, own.Normed, own, 0);
         Lower(weights.Up, own.Normed, own, 1);
         var x = DotProducts.Arrange<T>(own.Normed, own.Arranged, count, hidden);
-        while (team.Take(own.Number, inner, RowsAtOnce(hidden), out var from, out var to))
+        while (team.Take(own.Number, inner, RowsAtOnce(weights.Gate), out var from, out var to))
         {
             var width = to - from;
             Product<T>(weights.Gate, from, to, x, memory!.Inner + from, inner, own, 0);
@@ -278,11 +278,15 @@ internal sealed unsafe class CpuForward : IDisposable
     private void Product<T>(LinearWeights linear, int from, int to, float* x, float* y, int stride, ForwardMemory.Member own, int place, bool add = false) where T : unmanaged
     {
         DotProducts.Multiply((T*)linear.Data, linear.In, from, to, x, count, y, stride, add);
-        if (linear.Rank > 0) DotProducts.Multiply(linear.B, linear.Rank, from, to, Lowered(own, place), count, y, stride, add: true);
+        if (linear.Rank > 0) WeightedSums.Of(new(Lowered(own, place), linear.Rank, 1), count, linear.B + from, linear.Out, linear.Rank, y, stride, to - from, add: true);
     }
 
-    /// <summary>Rows of a weight that a member takes at a time: enough to stream, in whole cache lines of results.</summary>
-    private static int RowsAtOnce(int width) => Math.Max(16, 32 * 1024 / width / 16 * 16);
+    /// <summary>Rows of a weight that a member takes at a time: enough to stream, in whole cache lines of results, with an adapter in whole steps of its sums.</summary>
+    private static int RowsAtOnce(LinearWeights linear)
+    {
+        var least = linear.Rank > 0 ? Elements.MostOfAStep : 16;
+        return Math.Max(least, 32 * 1024 / linear.In / least * least);
+    }
 
     private static float* At(float* rows, int index, int width) => rows + ((long)index * width);
 

@@ -13,6 +13,7 @@ namespace Gram.Models.Kernels;
 internal sealed unsafe class LinearWeights(Tensor weight, Tensor? bias = null, LoraLinear? lora = null) : IDisposable
 {
     private readonly FloatBuffer? bias = bias is null ? null : FloatBuffer.Of(bias);
+    private readonly FloatBuffer? turned = lora is null ? null : Turned(lora.B);
 
     /// <summary>[out, in] in the tensor's dtype.</summary>
     public void* Data { get; } = Shim.Data(weight);
@@ -26,13 +27,24 @@ internal sealed unsafe class LinearWeights(Tensor weight, Tensor? bias = null, L
     public int Rank { get; } = lora is null ? 0 : (int)lora.A.shape[0];
     /// <summary>[rank, in] float32 of its adapter.</summary>
     public float* A { get; } = lora is null ? null : (float*)Shim.Data(lora.A);
-    /// <summary>[out, rank] float32 of its adapter.</summary>
-    public float* B { get; } = lora is null ? null : (float*)Shim.Data(lora.B);
+    /// <summary>[rank, out] float32 of its adapter, a copy: rows of a few numbers are no vectors.</summary>
+    public float* B => turned is null ? null : turned.Data;
     /// <summary>Scale of its adapter.</summary>
     public float Scale { get; } = (float)(lora?.Scale ?? 0);
 
     /// <inheritdoc/>
-    public void Dispose() => bias?.Dispose();
+    public void Dispose()
+    {
+        bias?.Dispose();
+        turned?.Dispose();
+    }
+
+    private static FloatBuffer Turned(Tensor factor)
+    {
+        using var noGrad = no_grad();
+        using var turned = factor.t().contiguous();
+        return FloatBuffer.Of(turned);
+    }
 }
 
 /// <summary>A block's weights as kernels read them.</summary>

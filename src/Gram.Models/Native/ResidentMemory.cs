@@ -27,6 +27,12 @@ public static partial class ResidentMemory
         return Bytes("VmRSS:");
     }
 
+    /// <summary>Returns freed memory that the C library keeps: other threads would find nothing of it.</summary>
+    public static void GiveBack()
+    {
+        if (IsKnown) _ = Trim(0);
+    }
+
     [LibraryImport("libc", EntryPoint = "malloc_trim")]
     private static partial int Trim(nuint keep);
 

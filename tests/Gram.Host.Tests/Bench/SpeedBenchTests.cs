@@ -22,7 +22,8 @@ public class SpeedBenchTests
             "load_bf16", "decode_b1_bf16", "decode_b32_bf16", "prefill_512_bf16", "train_4x256_bf16", "train_checkpointed_4x256_bf16",
             "load_f32", "decode_b1_f32", "decode_b32_f32", "prefill_512_f32", "train_4x256_f32", "train_checkpointed_4x256_f32", "optimizer_f32");
         report.Figures.Should().OnlyContain(figure => figure.Value > 0 && figure.Share > 0);
-        notes.Should().Contain(note => note.StartsWith("judge_pairs_bf16 is left out: "), "the model has no tokenizer").And.Contain(note => note.StartsWith("ppo_step is left out: "));
+        notes.Should().Contain(note => note.StartsWith("judge_pairs_bf16 is left out: "), "the model has no tokenizer").And.Contain(note => note.StartsWith("ppo_step is left out: "))
+            .And.Contain(note => note.StartsWith("ppo_step_lora is left out: ")).And.Contain(note => note.StartsWith("ppo_step_mixed is left out: "));
         notes.Should().Contain("load_peak_bf16 is left out: the model has less than 32 MB of weights");
         notes.Should().Contain("activations_4x256_f32 is left out: the inputs of the model's blocks have less than 8 MB");
         var json = JsonSerializer.SerializeToNode(report)!;

@@ -19,40 +19,46 @@ internal sealed class LoraBlock(LoraAdapter adapter, int layer, string prefix)
 }
 
 /// <summary>A block's linears with their adapters: y = W x + Scale · B · A · dropout(x).</summary>
-internal sealed class AdaptedLinears(IBlockLinears plain, LoraBlock lora, LoraDropout? dropout) : IBlockLinears
+internal sealed class AdaptedLinears(PlainLinears plain, LoraBlock lora, LoraDropout? dropout) : IBlockLinears
 {
     /// <summary>Linears of a block, so that each has a dropout mask of its own.</summary>
     private const int Places = 7;
 
     public (Tensor Q, Tensor K, Tensor V) Qkv(Tensor x)
     {
-        var (q, k, v) = plain.Qkv(x);
-        var wide = Wide(x, lora.Q ?? lora.K ?? lora.V);
-        return (Add(q, lora.Q, wide, 0), Add(k, lora.K, wide, 1), Add(v, lora.V, wide, 2));
+        var input = new Input(x);
+        return (Product(plain.Q, lora.Q, input, 0), Product(plain.K, lora.K, input, 1), Product(plain.V, lora.V, input, 2));
     }
 
-    public Tensor Output(Tensor x) => Add(plain.Output(x), lora.Output, Wide(x, lora.Output), 3);
+    public Tensor Output(Tensor x) => Product(plain.OutputProjection, lora.Output, new(x), 3);
 
     public (Tensor Gate, Tensor Up) GateUp(Tensor x)
     {
-        var (gate, up) = plain.GateUp(x);
-        var wide = Wide(x, lora.Gate ?? lora.Up);
-        return (Add(gate, lora.Gate, wide, 4), Add(up, lora.Up, wide, 5));
+        var input = new Input(x);
+        return (Product(plain.GateProjection, lora.Gate, input, 4), Product(plain.UpProjection, lora.Up, input, 5));
     }
 
-    public Tensor Down(Tensor x) => Add(plain.Down(x), lora.Down, Wide(x, lora.Down), 6);
+    public Tensor Down(Tensor x) => Product(plain.DownProjection, lora.Down, new(x), 6);
 
-    // One float32 copy of x for all adapters that read it, and none where no adapter does.
-    private static Tensor Wide(Tensor x, LoraLinear? any) => any is null ? x : x.to(ScalarType.Float32);
-
-    private Tensor Add(Tensor y, LoraLinear? linear, Tensor wide, int place)
+    private Tensor Product(Linear linear, LoraLinear? adapter, Input input, int place)
     {
-        if (linear is null) return y;
+        if (adapter is null) return linear.Forward(input.X);
+        if (dropout is null && AdaptedProduct.Takes(input.X, linear)) return AdaptedProduct.Of(input.X, linear, adapter);
+        var (y, wide) = (linear.Forward(input.X), input.Wide);
         using var scope = NewDisposeScope();
-        var added = linear.Forward(dropout is { } some ? some.Apply(wide, lora.Layer * Places + place) : wide);
+        var added = adapter.Forward(dropout is { } some ? some.Apply(wide, lora.Layer * Places + place) : wide);
         if (!is_grad_enabled()) return y.add_(added);
         var sum = (y + added).to(y.dtype).MoveToOuterDisposeScope();
         y.Dispose(); // nobody reads it again, and the block's scope would hold it to the end
         return sum;
+    }
+
+    /// <summary>What several linears read, with one float32 copy for all adapters of them, and none where no adapter needs it.</summary>
+    private sealed class Input(Tensor x)
+    {
+        private Tensor? wide;
+
+        public Tensor X => x;
+        public Tensor Wide => wide ??= x.to(ScalarType.Float32);
     }
 }
