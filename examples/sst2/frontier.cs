@@ -25,8 +25,7 @@ if (args.Length != 3)
 
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
 var (folder, data) = (args[0], args[1]);
-Environment.SetEnvironmentVariable("FILM_REVIEW_SENTENCES", Path.Combine(data, "gold-sentences.tsv"));
-var gold = new FilmReviewGold();
+var gold = new FilmReviewGold(File.ReadLines(Path.Combine(data, "gold-sentences.tsv")));
 var pairs = Rows(Path.Combine(data, "dev-pairs.jsonl")).ToList();
 Console.WriteLine($"gold measure: {pairs.Average(pair => ((gold.IsPositive($"{pair["chosen"]}") ? 1.0 : 0) + (gold.IsPositive($"{pair["rejected"]}") ? 0.0 : 1)) / 2):0.0%} of held-out sentences right");
 Console.WriteLine();
@@ -34,18 +33,14 @@ Console.WriteLine("| run | KL, nats | gold, samples | gold, greedy | distinct-2 
 Console.WriteLine("| --- | --- | --- | --- | --- | --- | --- |");
 
 var plot = new Plot();
-var start = Evaluations("initial")[^1];
+var (colours, drawn, start) = (new ScottPlot.Palettes.Category10(), 0, double.NaN);
 foreach (var name in new[] { "initial", "remax-greedy-1", "remax-greedy-2", "remax-greedy-3", "remax-initial", "gae", "rloo" }.Where(name => File.Exists(Path.Combine(folder, name + ".jsonl"))))
 {
     var evaluations = Evaluations(name);
     var (last, sampled) = (evaluations[^1], Measure(Rows(Path.Combine(folder, name + ".jsonl")).Select(row => (Prefix(row), row["responses"]!.AsArray().Select(answer => $"{answer}").ToArray()))));
     Print(name, last["eval/kl"]!.GetValue<double>(), sampled, $"{Number(last, "eval/gold"):0.000}", $"{Number(last, "eval/reference_perplexity"):0.0}");
-    if (name == "initial") continue;
-    JsonObject[] curve = [start, .. evaluations];
-    var line = plot.Add.Scatter(curve.Select(point => Number(point, "eval/kl")).ToArray(), [.. curve.SkipLast(1).Select(point => Number(point, "eval/gold_sampled")), sampled.Gold.Mean]);
-    line.LegendText = name;
-    line.LineWidth = 2;
-    AddInterval(Number(last, "eval/kl"), sampled.Gold, line.Color);
+    if (name == "initial") start = sampled.Gold.Mean;
+    else Draw(name, [0, .. evaluations.Select(point => Number(point, "eval/kl"))], [start, .. evaluations.SkipLast(1).Select(point => Number(point, "eval/gold_sampled")), sampled.Gold.Mean], sampled.Gold, LinePattern.Solid);
 }
 
 var best = Path.Combine(folder, "best-of-n");
@@ -55,11 +50,7 @@ if (File.Exists(Path.Combine(best, "result.json")))
     var (n, kl, scores) = (Numbers("n"), Numbers("kl"), result["gold"]!.AsArray().Select(value => new Estimate(Number(value!, "mean"), Number(value!, "low"), Number(value!, "high"))).ToArray());
     for (var i = 0; i < n.Length; i++) Console.WriteLine($"| best of {n[i]} | {kl[i]:0.00} | {Text(scores[i])} | | | | |");
     Print($"best of {n[^1]}, what was picked", kl[^1], Measure(Rows(Path.Combine(best, "ranked.jsonl")).Select(row => (Prefix(row), new[] { $"{row["responses"]![row["best"]!.GetValue<int>()]}" }))), "", "");
-    var line = plot.Add.Scatter(kl, scores.Select(score => score.Mean).ToArray());
-    line.LegendText = "best of n";
-    line.LineWidth = 2;
-    line.LinePattern = LinePattern.Dashed;
-    AddInterval(kl[^1], scores[^1], line.Color);
+    Draw("best of n", kl, [.. scores.Select(score => score.Mean)], scores[^1], LinePattern.Dashed);
 
     double[] Numbers(string name) => [.. result[name]!.AsArray().Select(value => value!.GetValue<double>())];
 }
@@ -79,7 +70,12 @@ return 0;
     return (Estimate.OfMean(scores), (double)bigrams.Distinct().Count() / bigrams.Count, words.Average(line => line.Length));
 }
 
-void AddInterval(double kl, Estimate estimate, Color colour) => plot.Add.Line(kl, estimate.Low, kl, estimate.High).Color = colour;
+void Draw(string name, double[] kl, double[] scores, Estimate last, LinePattern pattern)
+{
+    var line = plot.Add.Scatter(kl, scores, colours.GetColor(drawn++));
+    (line.LegendText, line.LineWidth, line.LinePattern) = (name, 2, pattern);
+    plot.Add.Line(kl[^1], last.Low, kl[^1], last.High).Color = line.Color;
+}
 
 void Print(string name, double kl, (Estimate Gold, double Distinct2, double Words) of, string greedy, string perplexity) =>
     Console.WriteLine($"| {name} | {kl:0.00} | {Text(of.Gold)} | {greedy} | {of.Distinct2:0.000} | {of.Words:0.0} | {perplexity} |");

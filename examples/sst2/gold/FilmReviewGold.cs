@@ -20,7 +20,8 @@ public sealed partial class FilmReviewGold : IGoldMeasure
     {
     }
 
-    private FilmReviewGold(IEnumerable<string> lines)
+    /// <summary>Counts the words of sentences: a sentence, a tab, 0 or 1 a line.</summary>
+    public FilmReviewGold(IEnumerable<string> lines)
     {
         var sentences = lines.Where(line => line.Length > 0).Select(line => line.Split('\t')).Select(cells => (Text: cells[0], IsPositive: cells[1] == "1")).ToList();
         foreach (var (text, isPositive) in sentences)

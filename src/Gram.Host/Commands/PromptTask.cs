@@ -25,12 +25,13 @@ namespace Gram.Host.Commands;
 internal sealed record PromptTask(IReadOnlyList<Prompt> Train, IReadOnlyList<Prompt> Eval, IGoldMeasure? Gold)
 {
     /// <summary>The data sets that the options name; demo is the embedded help desk, which has a gold measure of its own.</summary>
-    /// <exception cref="GramException">No data set is named, one is wrong, or the gold measure cannot be loaded.</exception>
+    /// <exception cref="GramException">No data set is named, one is wrong, or the gold measure cannot be loaded or has nothing to measure.</exception>
     public static PromptTask Of(PpoOptions options, IPublisher<Notice> notices)
     {
         if (options.Dataset.Count == 0) throw new GramException("--dataset is needed: names in dataset_info.json, a file of prompts, or demo");
         var sets = PromptSets.Of(options, names => !IsDemo(names) ? PromptSets.Read(options, names, notices)
             : [.. (ReferenceEquals(names, options.EvalDataset) ? DemoDefaults.EvalPrompts : DemoDefaults.Prompts).Take(options.MaxSamples ?? int.MaxValue)]);
+        if (options.GoldPlugin is not null && sets.Eval.Count == 0) throw new GramException($"{GoldPlugin.Key} measures held-out answers, and no prompt is held out: set eval_dataset or val_size");
         return new(sets.Train, sets.Eval, GoldPlugin.Load(options.GoldPlugin) ?? (IsDemo(options.Dataset) && IsDemo(options.EvalDataset) ? DemoDefaults.Gold : null));
     }
 
