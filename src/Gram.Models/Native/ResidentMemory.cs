@@ -23,14 +23,25 @@ public static partial class ResidentMemory
     /// <summary>Bytes that are resident now. Freed memory that the C library keeps is returned first, so that it counts neither as held nor as room.</summary>
     public static double Now()
     {
-        _ = Trim(0);
+        GiveBack();
         return Bytes("VmRSS:");
     }
 
-    /// <summary>Returns freed memory that the C library keeps: other threads would find nothing of it.</summary>
+    /// <summary>Bytes of memory of its own that the process holds now, freed memory that the C library keeps included, pages of files left out.</summary>
+    public static double Held() => Bytes("RssAnon:");
+
+    /// <summary>Returns freed memory that the C library keeps to the system; of another C library, nothing.</summary>
     public static void GiveBack()
     {
-        if (IsKnown) _ = Trim(0);
+        if (!IsKnown) return;
+        try
+        {
+            _ = Trim(0);
+        }
+        catch (EntryPointNotFoundException)
+        {
+            // musl keeps little.
+        }
     }
 
     [LibraryImport("libc", EntryPoint = "malloc_trim")]

@@ -12,6 +12,7 @@ using Gram.Ppo.Stages;
 using Gram.Reward.Data;
 using Gram.Reward.Judging;
 using Gram.Training.Adapters;
+using Gram.Training.Memory;
 using Gram.Training.Parallel;
 using Gram.Training.Runs;
 using static TorchSharp.torch;
@@ -42,6 +43,7 @@ internal sealed class PpoSession : IDisposable
     private readonly RunState state;
     private readonly RunFiles? files; // the leading process's
     private readonly PpoMemory memory;
+    private readonly FreedMemory freed;
     private readonly string folder;
     private readonly string? checkpoint;
     private readonly SavedRollout? inFlight; // the checkpoint's
@@ -62,6 +64,7 @@ internal sealed class PpoSession : IDisposable
         JudgingStage.CheckReferences(options.Reference, prompts);
         var longest = prompts.Concat(evalPrompts).Max(prompt => prompt.Tokens.Length);
         memory = PpoMemory.Of(options, longest, evalPrompts.Count, judgeBytes, dtype, device);
+        freed = new FreedMemory(memory.Total);
         if (options.MemoryCheck && freeBytes is { } free && PpoMemory.Problem(options, next => PpoMemory.Of(next, longest, evalPrompts.Count, judgeBytes, dtype, device), free) is { } problem)
         {
             throw new GramException($"{options.ModelNameOrPath}: {problem}");
@@ -188,6 +191,7 @@ internal sealed class PpoSession : IDisposable
                 Save(current, before, beside: false);
                 throw new RunStoppedException($"stopped after step {current}: {stop?.Message}; {RunDirectory.LastGoodCheckpoint(folder)}", stop ?? new RunStoppedException());
             }
+            freed.Bound();
             files?.Look();
             if (IsEvery(options.SaveSteps, current)) Save(current, before, options.BackgroundSave);
         }

@@ -100,7 +100,9 @@ public sealed class GramTrainer(GramTrainingOptions options, IPublisher<StepLogg
             $"{(options.GramLoss ? "stage 2" : "stage 1")}: {examples.Train.Count} examples{(rows.ArePacked ? $" packed into {rows.Count} rows" : "")}, {plan.TotalSteps} steps of {options.PerDeviceTrainBatchSize} × {options.GradientAccumulationSteps}" +
             (plan.WarmupSteps > 0 && options.LrSchedulerType != LrSchedulerType.Constant ? $"; warm-up of {plan.WarmupSteps}, whose first step runs at rate 0" : "")));
         if (TrainedModel.Describe(options) is { } adapter) notices.Publish(new Notice(adapter));
-        notices.Publish(new Notice($"memory: {TrainingMemory.Text(TrainingMemory.Of(options, input.Longest, ComputeDType, device))}"));
+        var memory = TrainingMemory.Of(options, input.Longest, ComputeDType, device);
+        var freed = new FreedMemory(memory.Total);
+        notices.Publish(new Notice($"memory: {TrainingMemory.Text(memory)}"));
         GramEvaluation? evaluation;
         try
         {
@@ -114,6 +116,7 @@ public sealed class GramTrainer(GramTrainingOptions options, IPublisher<StepLogg
                 var gradNorm = optimiser.Step(rate);
                 model.WeightsChanged();
                 progress.Add(loss, gradNorm);
+                freed.Bound();
                 progress.Clock.Stop();
                 Guard(progress, run);
 
