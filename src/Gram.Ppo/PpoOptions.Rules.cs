@@ -74,6 +74,8 @@ public sealed partial record PpoOptions : IValidatableObject
             yield return new ValidationResult("advantage: grpo keeps the KL term in the loss; leave kl_in out", ["kl_in"]);
         if (LengthPenaltyFrom >= MaxNewTokens)
             yield return new ValidationResult($"length_penalty_from ({LengthPenaltyFrom}) must be below max_new_tokens ({MaxNewTokens})", ["length_penalty_from"]);
+        if (LengthTarget > MaxNewTokens)
+            yield return new ValidationResult($"length_target ({LengthTarget}) is more than max_new_tokens ({MaxNewTokens}): no response is as long", ["length_target"]);
         if (Advantage == Advantage.Grpo && PpoScoreNorm == true)
             yield return new ValidationResult("advantage: grpo standardises rewards within a query's samples; leave ppo_score_norm out", ["ppo_score_norm"]);
     }

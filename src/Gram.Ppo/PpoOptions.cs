@@ -178,6 +178,10 @@ public sealed partial record PpoOptions
     [ConfigurationKeyName("length_penalty_from"), Description("tokens of a response that the length penalty leaves free; from there it falls to -1 at max_new_tokens"), Range(0, int.MaxValue)]
     public int LengthPenaltyFrom { get; init; }
 
+    /// <summary>Tokens at which the mean length of a step's samples is held, the term <see cref="Rewards.MeanLength"/>; 0: nothing holds it.</summary>
+    [ConfigurationKeyName("length_target"), Description("tokens at which the term mean_length holds the mean length of samples, with its weight in reward_weights; 0: no such term"), Range(0, int.MaxValue)]
+    public int LengthTarget { get; init; }
+
     /// <summary>Longest wait for a reward server's answer, in seconds.</summary>
     [ConfigurationKeyName("reward_server_timeout"), Description("longest wait for a reward server's answer, in seconds"), Range(1.0, 86400)]
     public double RewardServerTimeout { get; init; } = 180;

@@ -70,6 +70,10 @@ public sealed class BadInputTests : IDisposable
         ShouldFail(test.Options() with { LengthPenaltyFrom = 8 }, TestRun.Prompts, "length_penalty_from (8) must be below max_new_tokens (8)");
 
     [Fact]
+    public Task Run_LengthTargetBeyondTheLongest_NamesBothNumbers() =>
+        ShouldFail(test.Options() with { LengthTarget = 9 }, TestRun.Prompts, "length_target (9) is more than max_new_tokens (8): no response is as long");
+
+    [Fact]
     public Task Run_MissingModel_IsOneLine() => ShouldFail(test.Options() with { ModelNameOrPath = "/nowhere" }, TestRun.Prompts, "*/nowhere*");
 
     [Fact]

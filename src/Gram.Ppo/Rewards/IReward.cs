@@ -10,7 +10,8 @@ namespace Gram.Ppo.Rewards;
 /// <param name="Reference">What the judge compared it with.</param>
 /// <param name="Tokens">Its length in the policy's tokens, the end token included.</param>
 /// <param name="Ended">Whether it ended by itself, and not at max_new_tokens.</param>
-public sealed record RewardRequest(Prompt Prompt, string PromptText, string Response, string RawResponse, string Reference, int Tokens, bool Ended);
+/// <param name="IsReference">Whether it is no sample but the reference response itself, whose reward is ReMax's baseline.</param>
+public sealed record RewardRequest(Prompt Prompt, string PromptText, string Response, string RawResponse, string Reference, int Tokens, bool Ended, bool IsReference = false);
 
 /// <summary>
 /// A term of PPO's reward beside the judge: the reward is Σ weight · term. In an assembly that <c>reward_plugins</c> names, every public

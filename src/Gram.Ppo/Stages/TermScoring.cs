@@ -24,7 +24,7 @@ public sealed class TermScoring(IReadOnlyList<IReward> terms, Tokenizer tokenize
         var placeOfQuery = new Dictionary<int, int>(); // of its reference response in what is asked
         foreach (var (row, verdict) in withReferences ? rows : [])
         {
-            if (placeOfQuery.TryAdd(row.Query, asked.Count)) asked.Add(RequestOf(row.Prompt, row.Greedy, verdict.Reference, verdict.Reference));
+            if (placeOfQuery.TryAdd(row.Query, asked.Count)) asked.Add(RequestOf(row.Prompt, row.Greedy, verdict.Reference, verdict.Reference) with { IsReference = true });
         }
         var scored = new List<TermRewards>();
         foreach (var term in terms)

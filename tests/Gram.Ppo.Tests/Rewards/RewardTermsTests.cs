@@ -52,6 +52,31 @@ public sealed class RewardTermsTests
         (await terms.All.Single().RewardAsync([Request("", tokens)])).Should().Equal(expected);
     }
 
+    /// <summary>Samples of 4 and 8 tokens where 5 are wanted, by hand: the mean is a fifth too long. The reference is no sample, and has its own price.</summary>
+    [Fact]
+    public async Task MeanLength_LongSamples_CostByTheirShareOfTheExcess()
+    {
+        using var terms = RewardTerms.Of(StageWorld.Options with { LengthTarget = 5 }, []);
+
+        terms.All.Single().Name.Should().Be("mean_length");
+        var rewards = await terms.All.Single().RewardAsync([Request("", 4), Request("", 8), Request("", 2) with { IsReference = true }]);
+        rewards.Zip([0.04, -0.12, 0.12]).Should().OnlyContain(pair => Math.Abs(pair.First - pair.Second) < 1e-12);
+    }
+
+    /// <summary>Its differences between samples are those of the gradient of −½((m − L)/L)²: (m − L)/L² for each token, N times the derivative by one length.</summary>
+    [Fact]
+    public async Task MeanLength_Rewards_AreTheSquaredExcessesDerivative()
+    {
+        int[] lengths = [3, 9, 4, 7, 8];
+        double Objective(double longer) => -0.5 * Math.Pow(((lengths.Sum() + longer) / lengths.Length / 5) - 1, 2);
+        using var terms = RewardTerms.Of(StageWorld.Options with { LengthTarget = 5 }, []);
+
+        var rewards = await terms.All.Single().RewardAsync([.. lengths.Select(tokens => Request("", tokens))]);
+
+        var derivative = lengths.Length * (Objective(1e-5) - Objective(-1e-5)) / 2e-5;
+        (rewards[1] - rewards[0]).Should().BeApproximately((lengths[1] - lengths[0]) * derivative, 1e-8);
+    }
+
     [Theory]
     [InlineData("reward_weights: 'judge' is no weight*", "judge")]
     [InlineData("reward_weights: 'judge=much' is no weight*", "judge=much")]
@@ -59,6 +84,7 @@ public sealed class RewardTermsTests
     [InlineData("reward_weights: '=1' is no weight*", "=1")]
     [InlineData("reward_weights: judge has two weights*", "judge=1", "judge=2")]
     [InlineData("reward_weights: there is no term lenght; this run has judge, and length where it has a weight", "lenght=1")]
+    [InlineData("reward_weights: there is no term mean_length: set length_target", "mean_length=1")]
     public void Of_WrongWeights_SaysSo(string message, params string[] weights) => ShouldFail(StageWorld.Options with { RewardWeights = weights }, message);
 
     [Theory]

@@ -49,7 +49,7 @@ public sealed class TermScoringTests : IDisposable
         scored.Single().Rewards.Should().Equal(2, 3, 2);
         scored.Single().OfReferences.Should().Equal([3, 3, 4], "a text is counted by the tokenizer, and ends");
         term.Asked.Single().Should().HaveCount(5);
-        term.Asked.Single()[3].Should().Be(new RewardRequest(A.Prompt, "a", "def", "cc<|end|>", "def", 3, true));
+        term.Asked.Single()[3].Should().Be(new RewardRequest(A.Prompt, "a", "def", "cc<|end|>", "def", 3, true, IsReference: true));
     }
 
     [Fact]
