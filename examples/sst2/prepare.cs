@@ -7,6 +7,7 @@
 // Input: train.tsv and dev.tsv, a sentence, a tab, 0 (negative) or 1 (positive) a line.
 // Output:
 //   train-pairs.jsonl    a positive and a negative sentence; the positive one is preferred
+//   line-pairs.jsonl     the same sentences in other pairs, every second pair cut to 9 to 16 words each: what a policy of 24 tokens writes
 //   dev-pairs.jsonl      the same from the dev sentences
 //   all-pairs.jsonl      the same from all training sentences, 6,920 pairs
 //   train-prompts.jsonl  "Film review: " and the first four words of a sentence
@@ -36,13 +37,15 @@ Write("dev-pairs.jsonl", Pairs(dev, 800));
 Write("train-prompts.jsonl", Prompts(train[half..]));
 Write("dev-prompts.jsonl", Prompts(dev).Take(128));
 Write("all-pairs.jsonl", Pairs(train, train.Count));
+random = new Random(12);
+Write("line-pairs.jsonl", Pairs(train[..half], 3456, everySecondCut: true));
 File.WriteAllLines(Path.Combine(args[1], "gold-sentences.tsv"), train[half..].Select(row => $"{row.Sentence}\t{(row.Positive ? 1 : 0)}"));
 return 0;
 
 static List<(string Sentence, bool Positive)> Read(string path) =>
     [.. File.ReadLines(path).Where(line => line.Length > 0).Select(line => line.Split('\t')).Select(cells => (cells[0].Trim(), cells[1] == "1"))];
 
-IEnumerable<object> Pairs(List<(string Sentence, bool Positive)> sentences, int count)
+IEnumerable<object> Pairs(List<(string Sentence, bool Positive)> sentences, int count, bool everySecondCut = false)
 {
     var positive = sentences.Where(row => row.Positive).Select(row => row.Sentence).ToArray();
     var negative = sentences.Where(row => !row.Positive).Select(row => row.Sentence).ToArray();
@@ -50,8 +53,10 @@ IEnumerable<object> Pairs(List<(string Sentence, bool Positive)> sentences, int 
     {
         if (i % positive.Length == 0) random.Shuffle(positive);
         if (i % negative.Length == 0) random.Shuffle(negative);
-        yield return new { prompt = "", chosen = positive[i % positive.Length], rejected = negative[i % negative.Length] };
+        yield return new { prompt = "", chosen = Line(positive[i % positive.Length], i), rejected = Line(negative[i % negative.Length], i) };
     }
+
+    string Line(string sentence, int i) => everySecondCut && i % 2 == 1 ? string.Join(' ', sentence.Split(' ').Take(random.Next(9, 17))) : sentence;
 }
 
 IEnumerable<object> Prompts(List<(string Sentence, bool Positive)> sentences) =>
