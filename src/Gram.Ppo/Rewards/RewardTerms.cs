@@ -51,8 +51,7 @@ public sealed partial class RewardTerms : IDisposable
         string[] names = [RewardWeights.Judge, .. All.Select(term => term.Name)];
         if (names.FirstOrDefault(name => !Name().IsMatch(name)) is { } odd) throw new GramException($"a reward term is called '{odd}': a name has letters, digits and _ only");
         if (names.GroupBy(name => name).FirstOrDefault(same => same.Count() > 1) is { } twice) throw new GramException($"two reward terms are called {twice.Key}: give one another name (a server as NAME=URL in reward_servers)");
-        if (options.LengthTarget == 0 && weights.Names.Except(names).Contains(MeanLength.TermName)) throw new GramException($"reward_weights: there is no term {MeanLength.TermName}: set length_target");
-        if (weights.Names.Except(names).FirstOrDefault() is { } unknown) throw new GramException($"reward_weights: there is no term {unknown}; this run has {string.Join(", ", names)}{(names.Contains(LengthPenalty.TermName) ? "" : $", and {LengthPenalty.TermName} where it has a weight")}");
+        if (weights.Names.Except(names).FirstOrDefault() is { } unknown) throw new GramException($"reward_weights: there is no term {unknown}; this run has {string.Join(", ", names)}{(names.Contains(LengthPenalty.TermName) ? "" : $", and {LengthPenalty.TermName} where it has a weight")}{(names.Contains(MeanLength.TermName) ? "" : $", and {MeanLength.TermName} with length_target")}");
     }
 
     /// <summary>A server from its address, or from NAME=ADDRESS.</summary>

@@ -83,8 +83,8 @@ public sealed class RewardTermsTests
     [InlineData("reward_weights: 'judge=NaN' is no weight*", "judge=NaN")]
     [InlineData("reward_weights: '=1' is no weight*", "=1")]
     [InlineData("reward_weights: judge has two weights*", "judge=1", "judge=2")]
-    [InlineData("reward_weights: there is no term lenght; this run has judge, and length where it has a weight", "lenght=1")]
-    [InlineData("reward_weights: there is no term mean_length: set length_target", "mean_length=1")]
+    [InlineData("reward_weights: there is no term lenght; this run has judge, and length where it has a weight, and mean_length with length_target", "lenght=1")]
+    [InlineData("reward_weights: there is no term mean_length; this run has judge, and length where it has a weight, and mean_length with length_target", "mean_length=1")]
     public void Of_WrongWeights_SaysSo(string message, params string[] weights) => ShouldFail(StageWorld.Options with { RewardWeights = weights }, message);
 
     [Theory]
