@@ -25,6 +25,6 @@ public sealed class HeadMemoryTests
         });
 
         rise.Should().BeLessThan(AllLogits / 6);
-        ResidentMemory.Rise(() => nn.functional.linear(hidden, weight)).Should().BeGreaterThan(0.9 * AllLogits, "this is how the logits themselves would show");
+        ResidentMemory.Rise(() => nn.functional.linear(hidden, weight)).Should().BeGreaterThan(0.75 * AllLogits, "this is how the logits themselves would show");
     }
 }
