@@ -20,7 +20,7 @@ ppo() { # NAME KEYS...
 }
 
 sample() { # NAME MODEL: four samples of each held-out prompt
-  [ -f "$out/$1.jsonl" ] || $gram generate --model "$2" --template none --input "$data/dev-prompts.jsonl" --n 4 --max_new_tokens 24 --stop '["\n"]' --temperature 0.7 --dtype bfloat16 --threads 1 --output "$out/$1.jsonl"
+  [ -f "$out/$1.jsonl" ] || $gram generate --model "$2" --template none --input "$data/dev-prompts.jsonl" --n 4 --max_new_tokens 24 --stop '["\n"]' --temperature 1 --dtype bfloat16 --threads 1 --output "$out/$1.jsonl"
 }
 
 run() {
@@ -30,7 +30,7 @@ run() {
     remax-initial) ppo "$1" --advantage remax --reference initial --seed 1 ;;
     gae) ppo "$1" --advantage gae --seed 1 ;;
     rloo) ppo "$1" --advantage rloo --num_samples 2 --seed 1 ;;
-    best-of-n) [ -f "$out/best-of-n/result.json" ] || $gram best-of-n --model "$model" --template none --reward_model "$judge" --input "$data/dev-prompts.jsonl" --n 1,2,4,8,16 --max_new_tokens 24 --temperature 0.7 \
+    best-of-n) [ -f "$out/best-of-n/result.json" ] || $gram best-of-n --model "$model" --template none --reward_model "$judge" --input "$data/dev-prompts.jsonl" --n 1,2,4,8,16 --max_new_tokens 24 --temperature 1 \
       --stop '["\n"]' --gold_plugin "$gold" --dtype bfloat16 --threads 1 --output_dir "$out/best-of-n" ;;
     *) echo "there is no run $1" >&2; exit 2 ;;
   esac

@@ -8,8 +8,9 @@
 //
 //   dotnet run examples/sst2/frontier.cs -- FOLDER_OF_RUNS PREPARED_SST2 PICTURE.png
 //
-// gold: share of samples that the gold classifier calls positive; distinct-2: different pairs of words among all, and words a review, of what the
-// policy wrote of it; perplexity: of samples under the initial model.
+// Every run in the folder whose samples are there as NAME.jsonl, "initial" first. gold: share of samples that the gold classifier calls positive;
+// distinct-2: different pairs of words among all, and words a review, of what the policy wrote of it, with their change from "initial";
+// perplexity: of samples under the initial model.
 
 using System.Globalization;
 using System.Text.Json.Nodes;
@@ -33,14 +34,16 @@ Console.WriteLine("| run | KL, nats | gold, samples | gold, greedy | distinct-2 
 Console.WriteLine("| --- | --- | --- | --- | --- | --- | --- |");
 
 var plot = new Plot();
-var (colours, drawn, start) = (new ScottPlot.Palettes.Category10(), 0, double.NaN);
-foreach (var name in new[] { "initial", "remax-greedy-1", "remax-greedy-2", "remax-greedy-3", "remax-initial", "gae", "rloo" }.Where(name => File.Exists(Path.Combine(folder, name + ".jsonl"))))
+var (colours, drawn) = (new ScottPlot.Palettes.Category10(), 0);
+(Estimate Gold, double Distinct2, double Words)? start = null;
+var runs = Directory.EnumerateFiles(folder, "*.jsonl").Select(path => Path.GetFileNameWithoutExtension(path)).Where(name => File.Exists(Path.Combine(folder, name, "trainer_log.jsonl")));
+foreach (var name in runs.OrderBy(name => name != "initial").ThenBy(name => name, StringComparer.Ordinal))
 {
     var evaluations = Evaluations(name);
     var (last, sampled) = (evaluations[^1], Measure(Rows(Path.Combine(folder, name + ".jsonl")).Select(row => (Prefix(row), row["responses"]!.AsArray().Select(answer => $"{answer}").ToArray()))));
-    Print(name, last["eval/kl"]!.GetValue<double>(), sampled, $"{Number(last, "eval/gold"):0.000}", $"{Number(last, "eval/reference_perplexity"):0.0}");
-    if (name == "initial") start = sampled.Gold.Mean;
-    else Draw(name, [0, .. evaluations.Select(point => Number(point, "eval/kl"))], [start, .. evaluations.SkipLast(1).Select(point => Number(point, "eval/gold_sampled")), sampled.Gold.Mean], sampled.Gold, LinePattern.Solid);
+    Print(name, Number(last, "eval/kl"), sampled, $"{Number(last, "eval/gold"):0.000}", $"{Number(last, "eval/reference_perplexity"):0.0}", start);
+    if (name == "initial") start = sampled;
+    else Draw(name, [0, .. evaluations.Select(point => Number(point, "eval/kl"))], [start?.Gold.Mean ?? double.NaN, .. evaluations.SkipLast(1).Select(point => Number(point, "eval/gold_sampled")), sampled.Gold.Mean], sampled.Gold, LinePattern.Solid);
 }
 
 var best = Path.Combine(folder, "best-of-n");
@@ -77,8 +80,10 @@ void Draw(string name, double[] kl, double[] scores, Estimate last, LinePattern 
     plot.Add.Line(kl[^1], last.Low, kl[^1], last.High).Color = line.Color;
 }
 
-void Print(string name, double kl, (Estimate Gold, double Distinct2, double Words) of, string greedy, string perplexity) =>
-    Console.WriteLine($"| {name} | {kl:0.00} | {Text(of.Gold)} | {greedy} | {of.Distinct2:0.000} | {of.Words:0.0} | {perplexity} |");
+void Print(string name, double kl, (Estimate Gold, double Distinct2, double Words) of, string greedy, string perplexity, (Estimate Gold, double Distinct2, double Words)? from = null) =>
+    Console.WriteLine($"| {name} | {kl:0.00} | {Text(of.Gold)} | {greedy} | {of.Distinct2:0.000}{Change(of.Distinct2, from?.Distinct2)} | {of.Words:0.0}{Change(of.Words, from?.Words)} | {perplexity} |");
+
+string Change(double value, double? from) => from is { } was ? $" ({value / was - 1:+0 %;−0 %})" : "";
 
 JsonObject[] Evaluations(string name) => [.. Rows(Path.Combine(folder, name, "trainer_log.jsonl")).Where(row => row.ContainsKey("eval/gold_sampled"))];
 

@@ -29,6 +29,9 @@ public sealed partial record PpoOptions : IValidatableObject
     /// <summary>How responses are drawn.</summary>
     public SamplingOptions Sampling => new() { MaxNewTokens = MaxNewTokens, Temperature = Temperature, TopK = TopK, TopP = TopP, MinP = MinP };
 
+    /// <summary>How an evaluation's responses are drawn.</summary>
+    public SamplingOptions EvalSampling => Sampling with { Temperature = EvalTemperature ?? Temperature };
+
     /// <summary>Whether the run is to go on from a checkpoint.</summary>
     public bool Resumes => RunDirectory.Resumes(ResumeFromCheckpoint);
 

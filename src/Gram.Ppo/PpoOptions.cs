@@ -134,6 +134,10 @@ public sealed partial record PpoOptions
     [ConfigurationKeyName("temperature"), Description("divides the logits, in sampling and in every log-prob"), Range(1e-3, 100)]
     public double Temperature { get; init; } = 1;
 
+    /// <summary>Divides the logits in evaluations, both of their samples and of the log-probs of KL and perplexity; null: <see cref="Temperature"/>.</summary>
+    [ConfigurationKeyName("eval_temperature"), Description("divides the logits in evaluations, where the policy is used at another temperature than it learns at (default: temperature)"), Range(1e-3, 100)]
+    public double? EvalTemperature { get; init; }
+
     /// <summary>Keeps the k likeliest tokens; 0: all.</summary>
     [ConfigurationKeyName("top_k"), Description("samples among the k likeliest tokens; 0: all"), Range(0, int.MaxValue)]
     public int TopK { get; init; }

@@ -115,6 +115,22 @@ public sealed class PpoRunTests
         metrics["gram/logprob_gap_max"].Should().BeLessThan(1e-4);
     }
 
+    /// <summary>Near 0 each sample is the greedy answer, of which the reference is certain: fails where the samples are drawn, or their log-probs taken, at the rollouts' temperature.</summary>
+    [Fact]
+    public async Task Run_EvalTemperature_IsThatOfEvaluationsAlone()
+    {
+        using var test = new TestRun();
+        var options = test.Options() with { MaxSteps = 1, LearningRate = 0, EvalSteps = 1 };
+
+        await test.Run(options).RunAsync();
+        await test.Run(options with { EvalTemperature = 0.001 }).RunAsync();
+
+        var (own, apart) = (test.Steps[0].Metrics, test.Steps[1].Metrics);
+        own["eval/reference_perplexity"].Should().BeGreaterThan(2);
+        apart["eval/reference_perplexity"].Should().BeApproximately(1, 0.01);
+        apart["objective/entropy"].Should().Be(own["objective/entropy"]);
+    }
+
     /// <summary>Fails where bfloat16 weights are stepped themselves, which swallow small updates, or a checkpoint holds the rounded ones.</summary>
     [Fact]
     public async Task Run_InBFloat16_StartsAtItsReferenceAndKeepsFloat32Weights()

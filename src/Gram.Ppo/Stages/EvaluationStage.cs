@@ -47,7 +47,7 @@ public sealed class EvaluationStage(
     /// <summary>Measures the policy as it is.</summary>
     public async Task<Evaluation> EvaluateAsync(CancellationToken cancellationToken)
     {
-        var groups = generator.Generate([.. prompts.Select(prompt => prompt.Tokens)], options.Sampling, greedy: true, samples: 1, new RandomSource(seed), options.PerDeviceEvalBatchSize, options.Sampling.Filters, cancellationToken: cancellationToken);
+        var groups = generator.Generate([.. prompts.Select(prompt => prompt.Tokens)], options.EvalSampling, greedy: true, samples: 1, new RandomSource(seed), options.PerDeviceEvalBatchSize, options.EvalSampling.Filters, cancellationToken: cancellationToken);
         var answers = prompts.Zip(groups, (prompt, group) => text.Of(prompt, group.Greedy!)).ToArray();
         var (verdicts, _, _) = await scoring.ScoreAsync([.. prompts.Select((prompt, i) => (prompt.Question, answers[i], InitialAnswers[i]))], cancellationToken);
         var (kl, perplexity) = AgainstReference([.. groups.Select(group => group.Samples[0])]);
@@ -78,7 +78,7 @@ public sealed class EvaluationStage(
             kl += Total(Kl.K1(ours, theirs));
             likelihood += Total(theirs);
 
-            Tensor LogProbs(CausalLM model) => TokenScorer.LogProbs(model, model.Hidden(batch.Tokens), batch, options.Temperature);
+            Tensor LogProbs(CausalLM model) => TokenScorer.LogProbs(model, model.Hidden(batch.Tokens), batch, options.EvalSampling.Temperature);
         }
         var totals = group.Total(kl, likelihood);
         return (totals[0] / prompts.Count, Math.Exp(-totals[1] / samples.Sum(sample => (long)sample.Tokens.Length)));
