@@ -181,7 +181,7 @@ public sealed class PpoRunTests
         [
             "eps", "objective/kl", "objective/kl_coef", "objective/entropy", "objective/non_score_reward", "objective/scores", "objective/rlhf_reward",
             "policy/approxkl_avg", "policy/clipfrac_avg", "policy/entropy_avg", "loss/policy_avg", "loss/value_avg", "val/clipfrac_avg", "val/ratio",
-            "val/ratio_var", "val/var_explained", "val/num_eos_tokens", "lr", "episode", "gram/win_rate", "gram/order_disagreement", "gram/marker_rate",
+            "val/ratio_var", "val/var_explained", "val/num_eos_tokens", "lr", "episode", "gram/win_rate", "gram/order_disagreement", "gram/marker_rate", "gram/distinct_2",
             "gram/logprob_gap", "reward/judge", "tokens/response_len_mean", "tokens/truncated_rate", "time/generate", "time/judge", "time/score", "time/update", "time/step",
             "throughput/generate_tokens_per_s", "throughput/train_tokens_per_s", "throughput/judge_pairs_per_s", "memory/peak_bytes",
         ]);

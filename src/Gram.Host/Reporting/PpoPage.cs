@@ -18,6 +18,7 @@ internal static class PpoPage
         ("KL from the reference", "nats a response", ["objective/kl", "eval/kl"]),
         ("Held-out samples' perplexity under the reference", "perplexity", ["eval/reference_perplexity"]),
         ("Length of a response", "tokens", ["tokens/response_len_mean"]),
+        ("Distinct-2 of a step's samples", "different pairs of words ÷ all", ["gram/distinct_2"]),
         ("Entropy", "nats a token", ["policy/entropy_avg"]),
         ("Policy loss", "loss a token", ["loss/policy_avg"]),
         ("Value loss", "loss a token", ["loss/value_avg"]),

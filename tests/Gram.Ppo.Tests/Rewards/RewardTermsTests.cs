@@ -77,14 +77,57 @@ public sealed class RewardTermsTests
         (rewards[1] - rewards[0]).Should().BeApproximately((lengths[1] - lengths[0]) * derivative, 1e-8);
     }
 
+    /// <summary>By hand: pairs ab, bc, cd; ab; xy. 4 of 5 differ; the first has 2½ of its 3, the second ½ of its 1, the third all of its own.</summary>
+    [Fact]
+    public async Task Distinct2_PairsThatOthersHaveToo_CostTheirShare()
+    {
+        var rewards = await DistinctOf(Request("a b c d"), Request("a b"), Request("x y") with { Tokens = 9 }, Request("a b c d e f") with { IsReference = true });
+
+        rewards.Zip([0.06, -0.18, 0.12, 0]).Should().OnlyContain(pair => Math.Abs(pair.First - pair.Second) < 1e-12);
+    }
+
+    [Fact]
+    public async Task Distinct2_NoPairs_IsNone() => (await DistinctOf(Request("a"), Request(""))).Should().Equal(0, 0);
+
+    [Theory]
+    [InlineData(0.8, "a b c d", "a b", "x y")]
+    [InlineData(0.5, "a a a")]
+    [InlineData(0, "a", "")]
+    public void Distinct2_OfTexts_IsTheShareOfDifferentPairs(double expected, params string[] texts) => Distinct2.Of(texts).Should().Be(expected);
+
+    /// <summary>Beside brute force on texts at random: shares are Shapley's, over all orders in which the samples could come, less what as many pairs have on average; they add up to 0.</summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    public async Task Distinct2_Texts_HaveShapleysShareOfTheDistinctPairs(int seed)
+    {
+        var random = new Random(seed);
+        string[] texts = [.. Enumerable.Range(0, 5).Select(_ => string.Join(' ', Enumerable.Range(0, random.Next(1, 9)).Select(_ => random.Next(3))))];
+        static IEnumerable<string> Pairs(string text) => text.Split(' ').Zip(text.Split(' ').Skip(1), (one, other) => $"{one} {other}");
+        var (all, orders) = (texts.SelectMany(Pairs).ToList(), Orders([0, 1, 2, 3, 4]).ToList());
+        var distinct = (double)all.Distinct().Count() / all.Count;
+
+        var rewards = await DistinctOf([.. texts.Select(text => Request(text))]);
+
+        rewards.Sum().Should().BeApproximately(0, 1e-12);
+        for (var i = 0; i < texts.Length; i++)
+        {
+            var share = orders.Average(order => Pairs(texts[i]).Except(order.TakeWhile(other => other != i).SelectMany(other => Pairs(texts[other]))).Count());
+            rewards[i].Should().BeApproximately((share - (distinct * Pairs(texts[i]).Count())) * texts.Length / all.Count, 1e-12);
+        }
+
+        static IEnumerable<int[]> Orders(int[] items) => items.Length == 0 ? [[]] : items.SelectMany(first => Orders([.. items.Where(item => item != first)]).Select(rest => (int[])[first, .. rest]));
+    }
+
     [Theory]
     [InlineData("reward_weights: 'judge' is no weight*", "judge")]
     [InlineData("reward_weights: 'judge=much' is no weight*", "judge=much")]
     [InlineData("reward_weights: 'judge=NaN' is no weight*", "judge=NaN")]
     [InlineData("reward_weights: '=1' is no weight*", "=1")]
     [InlineData("reward_weights: judge has two weights*", "judge=1", "judge=2")]
-    [InlineData("reward_weights: there is no term lenght; this run has judge, and length where it has a weight, and mean_length with length_target", "lenght=1")]
-    [InlineData("reward_weights: there is no term mean_length; this run has judge, and length where it has a weight, and mean_length with length_target", "mean_length=1")]
+    [InlineData("reward_weights: there is no term lenght; this run has judge, and length where it has a weight, and distinct_2 where it has a weight, and mean_length with length_target", "lenght=1")]
+    [InlineData("reward_weights: there is no term mean_length; this run has judge, and length where it has a weight, and distinct_2 where it has a weight, and mean_length with length_target", "mean_length=1")]
     public void Of_WrongWeights_SaysSo(string message, params string[] weights) => ShouldFail(StageWorld.Options with { RewardWeights = weights }, message);
 
     [Theory]
@@ -111,6 +154,13 @@ public sealed class RewardTermsTests
         var make = () => RewardTerms.Of(StageWorld.Options, [new OwnReward("a/b", _ => 0)]);
 
         make.Should().Throw<GramException>().WithMessage("a reward term is called 'a/b'*");
+    }
+
+    private static async Task<IReadOnlyList<double>> DistinctOf(params RewardRequest[] requests)
+    {
+        using var terms = RewardTerms.Of(StageWorld.Options with { RewardWeights = ["distinct_2=2"] }, []);
+        terms.All.Single().Name.Should().Be("distinct_2");
+        return await terms.All.Single().RewardAsync(requests);
     }
 
     private static RewardRequest Request(string response, int tokens = 1) => new(new Prompt("p"), "p", response, response, "r", tokens, true);

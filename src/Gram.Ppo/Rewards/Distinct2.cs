@@ -1,0 +1,42 @@
+namespace Gram.Ppo.Rewards;
+
+/// <summary>
+/// Distinct-2 of a step's samples (Li et al. 2016, arXiv 1510.03055): D = N/T, the different pairs of neighbouring words among all T of them. A policy
+/// that says the same of everything lowers it. Response i of nᵢ pairs gets its part: (Sᵢ − D·nᵢ)/n̄, where each different pair is shared
+/// equally by the samples that have it and Sᵢ is what i has of them (its Shapley value in N), and n̄ = T/samples. The mean is 0, which a reference
+/// response, ReMax's baseline, gets too; length alone changes nothing.
+/// </summary>
+public sealed class Distinct2 : IReward
+{
+    /// <summary>Its name among the terms.</summary>
+    public const string TermName = "distinct_2";
+
+    /// <inheritdoc/>
+    public string Name => TermName;
+
+    /// <summary>D of texts; 0 where no text has two words.</summary>
+    public static double Of(IEnumerable<string> texts)
+    {
+        var pairs = texts.SelectMany(PairsOf).ToList();
+        return pairs.Count == 0 ? 0 : (double)pairs.Distinct().Count() / pairs.Count;
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<IReadOnlyList<double>> RewardAsync(IReadOnlyList<RewardRequest> responses, CancellationToken cancellationToken = default)
+    {
+        var pairs = responses.Select(response => response.IsReference ? [] : PairsOf(response.Response)).ToArray();
+        var samplesWith = pairs.SelectMany(own => own.Distinct()).CountBy(pair => pair).ToDictionary();
+        var all = pairs.Sum(own => own.Length);
+        if (all == 0) return new(new double[responses.Count]);
+
+        var distinct = (double)samplesWith.Count / all;
+        var mean = (double)all / responses.Count(response => !response.IsReference);
+        return new([.. pairs.Select(own => (own.Distinct().Sum(pair => 1.0 / samplesWith[pair]) - (distinct * own.Length)) / mean)]);
+    }
+
+    private static (string, string)[] PairsOf(string text)
+    {
+        var words = text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries);
+        return [.. words.Zip(words.Skip(1))];
+    }
+}
