@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # PPO of a small model towards positive film reviews, by several estimators, beside best-of-n: gold score against KL.
 #   examples/sst2/align.sh GRAM_COMMAND MODEL JUDGE FOLDER_OF_PREPARED_SST2 OUTPUT [RUN...]
-# The gold measure is a classifier of sentences that the judge never read. Each run that is done is kept: call it again to go on. frontier.cs draws the result.
+# The gold measure is a classifier of sentences that the judge never read. Each run that is done is kept: call it again to go on, with the same configuration and judge (others want a folder of their own). frontier.cs draws the result.
 set -euo pipefail
 [ $# -ge 5 ] || { echo "usage: examples/sst2/align.sh GRAM_COMMAND MODEL JUDGE FOLDER_OF_PREPARED_SST2 OUTPUT [RUN...]" >&2; exit 2; }
 gram=$1 model=$2 judge=$3 data=$4 out=$5

@@ -8,7 +8,7 @@
 //
 //   dotnet run examples/sst2/frontier.cs -- FOLDER_OF_RUNS PREPARED_SST2 PICTURE.png
 //
-// Every run in the folder whose samples are there as NAME.jsonl, "initial" first. gold: share of samples that the gold classifier calls positive;
+// Every run in the folder that was evaluated by gold and whose samples are there as NAME.jsonl, "initial" first. gold: share of samples that the gold classifier calls positive;
 // distinct-2: different pairs of words among all, and words a review, of what the policy wrote of it, with their change from "initial";
 // perplexity: of samples under the initial model.
 
@@ -36,7 +36,7 @@ Console.WriteLine("| --- | --- | --- | --- | --- | --- | --- |");
 var plot = new Plot();
 var (colours, drawn) = (new ScottPlot.Palettes.Category10(), 0);
 (Estimate Gold, double Distinct2, double Words)? start = null;
-var runs = Directory.EnumerateFiles(folder, "*.jsonl").Select(path => Path.GetFileNameWithoutExtension(path)).Where(name => File.Exists(Path.Combine(folder, name, "trainer_log.jsonl")));
+var runs = Directory.EnumerateFiles(folder, "*.jsonl").Select(path => Path.GetFileNameWithoutExtension(path)).Where(name => File.Exists(Path.Combine(folder, name, "trainer_log.jsonl")) && Evaluations(name).Length > 0);
 foreach (var name in runs.OrderBy(name => name != "initial").ThenBy(name => name, StringComparer.Ordinal))
 {
     var evaluations = Evaluations(name);

@@ -130,8 +130,8 @@ public sealed partial record PpoOptions
     [ConfigurationKeyName("stop_tokens"), Description("texts that end a response as the policy's end tokens do: every token that holds one of them does, and is part of the response (as a JSON list: [\"\\n\"])")]
     public IReadOnlyList<string> StopTokens { get; init; } = [];
 
-    /// <summary>Divides the logits, in sampling and in every log-prob.</summary>
-    [ConfigurationKeyName("temperature"), Description("divides the logits, in sampling and in every log-prob"), Range(1e-3, 100)]
+    /// <summary>Divides the logits of rollouts, in sampling and in every log-prob; those of evaluations too without <see cref="EvalTemperature"/>.</summary>
+    [ConfigurationKeyName("temperature"), Description("divides the logits of rollouts, in sampling and in every log-prob"), Range(1e-3, 100)]
     public double Temperature { get; init; } = 1;
 
     /// <summary>Divides the logits in evaluations, both of their samples and of the log-probs of KL and perplexity; null: <see cref="Temperature"/>.</summary>
@@ -174,8 +174,8 @@ public sealed partial record PpoOptions
     [ConfigurationKeyName("reward_servers"), Description("reward servers that speak OpenRLHF's protocol (ADDRESS, or NAME=ADDRESS) and are terms of the reward, beside the judge")]
     public IReadOnlyList<string> RewardServers { get; init; } = [];
 
-    /// <summary>Weights of the reward's terms, as NAME=NUMBER; 1 unless given. The length penalty is a term where it has a weight.</summary>
-    [ConfigurationKeyName("reward_weights"), Description("weights of the reward's terms, 1 unless given: judge=1,length=0.2,NAME=…; length, the length penalty, is a term where it has one")]
+    /// <summary>Weights of the reward's terms, as NAME=NUMBER; 1 unless given. The length penalty and distinct-2 are terms where they have a weight.</summary>
+    [ConfigurationKeyName("reward_weights"), Description("weights of the reward's terms, 1 unless given: judge=1,length=0.2,NAME=…; length, the length penalty, and distinct_2, variety, are terms where they have one")]
     public IReadOnlyList<string> RewardWeights { get; init; } = [];
 
     /// <summary>Tokens of a response that the length penalty leaves free.</summary>

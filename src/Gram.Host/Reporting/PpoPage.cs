@@ -15,7 +15,8 @@ internal static class PpoPage
     [
         ("Win rate and gold score", "share", ["eval/win_rate_vs_initial", "eval/gold", "eval/gold_sampled", "gram/win_rate"]),
         ("Reward", "reward a response", ["objective/scores", "objective/rlhf_reward"]),
-        ("KL from the reference", "nats a response", ["objective/kl", "eval/kl"]),
+        ("KL from the reference", "nats a response", ["objective/kl"]),
+        ("Held-out samples' KL from the reference", "nats a response", ["eval/kl"]),
         ("Held-out samples' perplexity under the reference", "perplexity", ["eval/reference_perplexity"]),
         ("Length of a response", "tokens", ["tokens/response_len_mean"]),
         ("Distinct-2 of a step's samples", "different pairs of words ÷ all", ["gram/distinct_2"]),

@@ -1,10 +1,11 @@
 namespace Gram.Ppo.Rewards;
 
 /// <summary>
-/// Distinct-2 of a step's samples (Li et al. 2016, arXiv 1510.03055): D = N/T, the different pairs of neighbouring words among all T of them. A policy
-/// that says the same of everything lowers it. Response i of nᵢ pairs gets its part: (Sᵢ − D·nᵢ)/n̄, where each different pair is shared
+/// Distinct-2 of a step's samples (after Li et al. 2016, arXiv 1510.03055, who divide by words): D = N/T, the different pairs of neighbouring words among all T
+/// of them, in the texts as the judge reads them, an answer_prefix included. A policy
+/// that says the same of everything lowers it. Response i of nᵢ pairs gets what its part is above the average: (Sᵢ − D·nᵢ)/n̄, where each different pair is shared
 /// equally by the samples that have it and Sᵢ is what i has of them (its Shapley value in N), and n̄ = T/samples. The mean is 0, which a reference
-/// response, ReMax's baseline, gets too; length alone changes nothing.
+/// response, ReMax's baseline, gets too; more pairs that differ as often as the average change nothing.
 /// </summary>
 public sealed class Distinct2 : IReward
 {

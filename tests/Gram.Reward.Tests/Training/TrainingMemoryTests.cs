@@ -44,8 +44,7 @@ public sealed class TrainingMemoryTests : IDisposable
         var objective = new NextTokenObjective();
         objective.Backward(model, rows[..1], 1).Dispose(); // the engine's own memory, and that of the gradients
 
-        // The most of three: a system that takes back pages of the process's files meanwhile lowers what one of them shows.
-        var taken = Enumerable.Range(0, 3).Max(_ => ResidentMemory.Rise(() => objective.Backward(model, rows, 1).Dispose()));
+        var taken = ResidentMemory.MostRise(() => objective.Backward(model, rows, 1).Dispose());
 
         var estimate = MemoryEstimate.Of(path, ScalarType.Float32, Rows, Tokens, checkpointing, lora: lora?.Shape()).Activations;
         taken.Should().BeInRange(0.5 * estimate, 1.1 * estimate);
