@@ -16,6 +16,7 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using Gram.Examples.FilmReviewGold;
 using Gram.Ppo;
+using Gram.Ppo.Rewards;
 using ScottPlot;
 
 if (args.Length != 3)
@@ -68,9 +69,8 @@ return 0;
 {
     var reviews = answered.Select(row => row.Answers.Select(answer => (row.Prefix, Line: answer.Split('\n')[0])).ToArray()).ToList();
     var scores = reviews.Select(row => row.Average(review => gold.IsPositive(review.Prefix + review.Line) ? 1.0 : 0)).ToList();
-    var words = reviews.SelectMany(row => row).Select(review => review.Line.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)).ToList();
-    var bigrams = words.SelectMany(line => line.Zip(line.Skip(1))).ToList();
-    return (Estimate.OfMean(scores), (double)bigrams.Distinct().Count() / bigrams.Count, words.Average(line => line.Length));
+    var lines = reviews.SelectMany(row => row).Select(review => review.Line).ToList();
+    return (Estimate.OfMean(scores), Distinct2.Of(lines), lines.Average(line => line.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries).Length));
 }
 
 void Draw(string name, double[] kl, double[] scores, Estimate last, LinePattern pattern)
