@@ -20,9 +20,6 @@ public static partial class ResidentMemory
         return Bytes("VmHWM:") - before;
     }
 
-    /// <summary>The most of three rises of the same action: a system short of memory takes back pages of the process's files meanwhile, and one rise shows too little.</summary>
-    public static double MostRise(Action action) => Enumerable.Range(0, 3).Max(_ => Rise(action));
-
     /// <summary>Bytes that are resident now. Freed memory that the C library keeps is returned first, so that it counts neither as held nor as room.</summary>
     public static double Now()
     {

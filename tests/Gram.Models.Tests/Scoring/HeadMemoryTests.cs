@@ -18,13 +18,13 @@ public sealed class HeadMemoryTests
         using var scope = NewDisposeScope();
         var (hidden, weight, targets) = (randn(Tokens, 4).requires_grad_(), randn(Vocabulary, 4).requires_grad_(), randint(0, Vocabulary, Tokens));
 
-        var rise = ResidentMemory.MostRise(() =>
+        var rise = MemoryRise.MostOf(() =>
         {
             HeadLogProbs.Of(hidden, weight, targets, 0.7, EntropyUse.WithGradient).sum().backward();
             KeptLogits.Of(hidden, weight, targets.unsqueeze(1)).sum().backward();
         });
 
         rise.Should().BeLessThan(AllLogits / 6);
-        ResidentMemory.MostRise(() => nn.functional.linear(hidden, weight)).Should().BeGreaterThan(0.9 * AllLogits, "this is how the logits themselves would show");
+        MemoryRise.MostOf(() => nn.functional.linear(hidden, weight)).Should().BeGreaterThan(0.9 * AllLogits, "this is how the logits themselves would show");
     }
 }

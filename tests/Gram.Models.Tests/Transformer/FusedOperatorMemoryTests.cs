@@ -45,8 +45,8 @@ public sealed class FusedOperatorMemoryTests
         Backward();
         first.grad = null;
 
-        var forward = ResidentMemory.MostRise(() => Chain().Dispose());
-        var both = ResidentMemory.MostRise(Backward);
+        var forward = MemoryRise.MostOf(() => Chain().Dispose());
+        var both = MemoryRise.MostOf(Backward);
 
         both.Should().BeLessThan(1.9 * forward); // what each operator gave or was given would make it three and more
 

@@ -44,7 +44,7 @@ public sealed class TrainingMemoryTests : IDisposable
         var objective = new NextTokenObjective();
         objective.Backward(model, rows[..1], 1).Dispose(); // the engine's own memory, and that of the gradients
 
-        var taken = ResidentMemory.MostRise(() => objective.Backward(model, rows, 1).Dispose());
+        var taken = MemoryRise.MostOf(() => objective.Backward(model, rows, 1).Dispose());
 
         var estimate = MemoryEstimate.Of(path, ScalarType.Float32, Rows, Tokens, checkpointing, lora: lora?.Shape()).Activations;
         taken.Should().BeInRange(0.5 * estimate, 1.1 * estimate);
