@@ -43,7 +43,7 @@ public static class StepMetrics
             ["gram/win_rate"] = verdicts.Average(verdict => verdict.Win),
             ["gram/order_disagreement"] = judged.Average(),
             ["gram/marker_rate"] = verdicts.Count(verdict => verdict.Marker) / rows,
-            ["gram/distinct_2"] = Distinct2.Of(verdicts.Select(verdict => verdict.Text)),
+            ["gram/distinct_2"] = Distinct2.Of(rollout.Rows.Zip(verdicts, (row, verdict) => Distinct2.Written(row.Prompt.Prompt, verdict.Text))),
             ["gram/reward_length_correlation"] = Correlation.Of(experience.RawRewards, [.. rollout.Rows.Select(row => (double)row.Response.Tokens.Length)]),
             ["gram/logprob_gap"] = scores.LogProbGap.Mean,
             ["gram/logprob_gap_max"] = scores.LogProbGap.Max,

@@ -1,3 +1,5 @@
+using Gram.Reward.Data;
+
 namespace Gram.Ppo.Rewards;
 
 /// <summary>
@@ -22,10 +24,17 @@ public sealed class Distinct2 : IReward
         return pairs.Count == 0 ? 0 : (double)pairs.Distinct().Count() / pairs.Count;
     }
 
+    /// <summary>What the policy wrote of an answer as the judge reads it: the answer after the prompt's answer_prefix.</summary>
+    public static string Written(Prompt prompt, string answer)
+    {
+        var prefix = prompt.AnswerPrefix.Trim();
+        return answer.StartsWith(prefix, StringComparison.Ordinal) ? answer[prefix.Length..] : answer;
+    }
+
     /// <inheritdoc/>
     public ValueTask<IReadOnlyList<double>> RewardAsync(IReadOnlyList<RewardRequest> responses, CancellationToken cancellationToken = default)
     {
-        var pairs = responses.Select(response => response.IsReference ? [] : PairsOf(response.Response)).ToArray();
+        var pairs = responses.Select(response => response.IsReference ? [] : PairsOf(Written(response.Prompt, response.Response))).ToArray();
         var samplesWith = pairs.SelectMany(own => own.Distinct()).CountBy(pair => pair).ToDictionary();
         var all = pairs.Sum(own => own.Length);
         if (all == 0) return new(new double[responses.Count]);

@@ -86,6 +86,18 @@ public sealed class RewardTermsTests
         rewards.Zip([0.06, -0.18, 0.12, 0]).Should().OnlyContain(pair => Math.Abs(pair.First - pair.Second) < 1e-12);
     }
 
+    /// <summary>Fails where the prompt's own words count: two answers to it would seem alike.</summary>
+    [Fact]
+    public async Task Distinct2_AnswerPrefix_IsNotTheSamplesOwn()
+    {
+        var prompt = new Prompt("p") { AnswerPrefix = "the film is " };
+
+        var rewards = await DistinctOf(Request("the film is a b a b") with { Prompt = prompt }, Request("the film is c d e f") with { Prompt = prompt });
+
+        rewards.Should().Equal(await DistinctOf(Request("a b a b"), Request("c d e f")));
+        Distinct2.Written(prompt, "the film is").Should().BeEmpty();
+    }
+
     [Fact]
     public async Task Distinct2_NoPairs_IsNone() => (await DistinctOf(Request("a"), Request(""))).Should().Equal(0, 0);
 
