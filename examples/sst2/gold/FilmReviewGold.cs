@@ -40,9 +40,12 @@ public sealed partial class FilmReviewGold : IGoldMeasure
     /// <inheritdoc/>
     public double Score(Prompt prompt, string response) => IsPositive(response) ? 1 : 0;
 
-    /// <summary>Whether a review is rather positive than negative: the sum of its known features' log-odds, each counted once more in both classes.</summary>
-    public bool IsPositive(string review) => prior + Features(review).Where(counts.ContainsKey).Sum(feature =>
-        Math.Log((counts[feature].Positive + 1) / (positives + counts.Count)) - Math.Log((counts[feature].Negative + 1) / (negatives + counts.Count))) > 0;
+    /// <summary>Whether a review is rather positive than negative.</summary>
+    public bool IsPositive(string review) => LogOdds(review) > 0;
+
+    /// <summary>Log-odds of a review that it is positive: the prior's and the sum of its known features', each counted once more in both classes.</summary>
+    public double LogOdds(string review) => prior + Features(review).Where(counts.ContainsKey).Sum(feature =>
+        Math.Log((counts[feature].Positive + 1) / (positives + counts.Count)) - Math.Log((counts[feature].Negative + 1) / (negatives + counts.Count)));
 
     private static IEnumerable<string> Features(string text)
     {
