@@ -4,6 +4,7 @@ using Gram.Models.Generation;
 using Gram.Models.Tokenization;
 using Gram.Models.Transformer;
 using Gram.Ppo.Tests.Support;
+using Gram.Reward.Data;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -189,6 +190,22 @@ public sealed class PpoRunTests
         test.Steps[1].Metrics.Keys.Should().Contain(["eval/win_rate_vs_initial", "eval/gold", "eval/kl"]);
         test.Steps[1].Metrics["episode"].Should().Be(16);
         test.Steps[0].Metrics["gram/order_disagreement"].Should().BeInRange(0.01, 0.02 + 1e-9);
+    }
+
+    /// <summary>Fails where the words of the prompt count, which every answer begins with.</summary>
+    [Fact]
+    public async Task Run_Distinct2_IsOfWhatThePolicyWrote()
+    {
+        using var test = new TestRun();
+        var term = new OwnReward("own", _ => 0);
+        var prompts = TestRun.Prompts.Select(prompt => new Prompt(prompt.Question) { AnswerPrefix = "a b a b a b" }).ToList();
+
+        await test.Run(test.Options() with { MaxSteps = 1 }, evaluates: false, prompts: prompts, rewards: [term]).RunAsync();
+
+        var answers = term.Asked.Single().Where(response => !response.IsReference).Select(response => response.Response).ToList();
+        answers.Should().OnlyContain(answer => answer.StartsWith("a b a b a b"));
+        var pairs = answers.Select(answer => answer["a b a b a b".Length..].Split(' ', StringSplitOptions.RemoveEmptyEntries)).SelectMany(words => words.Zip(words.Skip(1))).ToList();
+        test.Steps.Single().Metrics["gram/distinct_2"].Should().BeApproximately((double)pairs.Distinct().Count() / pairs.Count, 1e-12);
     }
 
     [Fact]

@@ -27,7 +27,7 @@ public sealed class Distinct2 : IReward
     /// <summary>What the policy wrote of an answer as the judge reads it: the answer after the prompt's answer_prefix.</summary>
     public static string Written(Prompt prompt, string answer)
     {
-        var prefix = prompt.AnswerPrefix.Trim();
+        var prefix = prompt.AnswerOf("");
         return answer.StartsWith(prefix, StringComparison.Ordinal) ? answer[prefix.Length..] : answer;
     }
 
