@@ -27,6 +27,11 @@ if (args.Length != 3)
 
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
 var (folder, data) = (args[0], args[1]);
+if (new[] { Path.Combine(folder, "initial.jsonl"), Path.Combine(data, "gold-sentences.tsv"), Path.Combine(data, "dev-pairs.jsonl") }.FirstOrDefault(path => !File.Exists(path)) is { } missing)
+{
+    Console.Error.WriteLine($"there is no {missing}: align.sh writes the folder of runs, prepare.cs the one of sentences");
+    return 2;
+}
 var gold = new FilmReviewGold(File.ReadLines(Path.Combine(data, "gold-sentences.tsv")));
 var pairs = Rows(Path.Combine(data, "dev-pairs.jsonl")).ToList();
 Console.WriteLine($"gold measure: {pairs.Average(pair => ((gold.IsPositive($"{pair["chosen"]}") ? 1.0 : 0) + (gold.IsPositive($"{pair["rejected"]}") ? 0.0 : 1)) / 2):0.0%} of held-out sentences right");

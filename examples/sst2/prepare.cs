@@ -26,10 +26,16 @@ if (args.Length != 2)
     Console.Error.WriteLine("usage: dotnet run examples/sst2/prepare.cs -- FOLDER_WITH_TRAIN_AND_DEV_TSV OUTPUT_FOLDER");
     return 2;
 }
+string[] inputs = [Path.Combine(args[0], "train.tsv"), Path.Combine(args[0], "dev.tsv")];
+if (inputs.FirstOrDefault(path => !File.Exists(path)) is { } missing)
+{
+    Console.Error.WriteLine($"there is no {missing}: the first argument is the folder of SST-2's train.tsv and dev.tsv");
+    return 2;
+}
 
 var options = new JsonSerializerOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
-var train = Read(Path.Combine(args[0], "train.tsv"));
-var dev = Read(Path.Combine(args[0], "dev.tsv"));
+var train = Read(inputs[0]);
+var dev = Read(inputs[1]);
 var random = new Random(11);
 var half = train.Count / 2;
 
