@@ -25,14 +25,14 @@ internal sealed class PpoLoop(
 {
     private readonly Dictionary<int, Dictionary<string, double>> times = []; // of the stages, by step
 
-    /// <summary>Runs steps: takes prompts, hands each step's outcome to <paramref name="finish"/>, which also reports and saves.</summary>
+    /// <summary>Runs steps: takes prompts, hands each step's outcome to <paramref name="finish"/>, which also reports and saves, and says whether the run goes on.</summary>
     /// <param name="firstStep">1-based first step.</param>
     /// <param name="totalSteps">Last step.</param>
     /// <param name="saved">The first step's rollout where a checkpoint held it.</param>
     /// <param name="next">The prompts of a step.</param>
     /// <param name="finish">What follows an update.</param>
     /// <param name="cancellationToken">Stops before the update; an update under way is finished.</param>
-    public async Task RunAsync(int firstStep, int totalSteps, SavedRollout? saved, Func<int, PromptBatch> next, Func<StepDone, Task> finish, CancellationToken cancellationToken)
+    public async Task RunAsync(int firstStep, int totalSteps, SavedRollout? saved, Func<int, PromptBatch> next, Func<StepDone, Task<bool>> finish, CancellationToken cancellationToken)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         using var prompts = new Pipe<PromptBatch>(1);
@@ -64,7 +64,8 @@ internal sealed class PpoLoop(
                 using var update = await updates.ReadAsync(CancellationToken.None);
                 times.Remove(step, out var seconds);
                 PpoTelemetry.Count(seconds!);
-                await finish(new(update, seconds!, clock.Elapsed.TotalSeconds, ahead.TryPeek(out var rollout) ? rollout.Scores : null));         // 7
+                var goesOn = await finish(new(update, seconds!, clock.Elapsed.TotalSeconds, ahead.TryPeek(out var rollout) ? rollout.Scores : null)); // 7
+                if (!goesOn) return;
                 clock.Restart();
             }
         }

@@ -79,6 +79,8 @@ public sealed partial record PpoOptions : IValidatableObject
             yield return new ValidationResult($"length_penalty_from ({LengthPenaltyFrom}) must be below max_new_tokens ({MaxNewTokens})", ["length_penalty_from"]);
         if (LengthTarget > MaxNewTokens)
             yield return new ValidationResult($"length_target ({LengthTarget}) is more than max_new_tokens ({MaxNewTokens}): no response is as long", ["length_target"]);
+        if (MaxEvalKl is not null && EvalSteps == 0)
+            yield return new ValidationResult("max_eval_kl is looked at where the run evaluates, and eval_steps is 0; set it", ["eval_steps"]);
         if (Advantage == Advantage.Grpo && PpoScoreNorm == true)
             yield return new ValidationResult("advantage: grpo standardises rewards within a query's samples; leave ppo_score_norm out", ["ppo_score_norm"]);
     }

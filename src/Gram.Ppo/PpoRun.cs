@@ -93,5 +93,6 @@ public sealed class PpoRun(
         if (!Validator.TryValidateObject(shared, new ValidationContext(shared), errors, validateAllProperties: true)) throw new GramException(errors[0].ErrorMessage!);
         if (Estimator is not null && !options.ComparesSamples) throw new GramException($"advantage: {options.Advantage.ToString().ToLowerInvariant()} does not compare samples, and the run is given an estimator that does; set rloo or grpo");
         if (prompts.Count == 0) throw new GramException("dataset: there is no training prompt; name a file with at least one");
+        if (options.MaxEvalKl is not null && evalPrompts.Count == 0) throw new GramException("max_eval_kl is looked at where the run evaluates, and there is no held-out prompt; name eval_dataset, or set val_size");
     }
 }

@@ -74,6 +74,14 @@ public sealed class BadInputTests : IDisposable
         ShouldFail(test.Options() with { LengthTarget = 9 }, TestRun.Prompts, "length_target (9) is more than max_new_tokens (8): no response is as long");
 
     [Fact]
+    public Task Run_LimitOfHeldOutKlWithoutEvaluations_SaysSo() =>
+        ShouldFail(test.Options() with { MaxEvalKl = 9, EvalSteps = 0 }, TestRun.Prompts, "max_eval_kl is looked at where the run evaluates, and eval_steps is 0*");
+
+    [Fact]
+    public Task Run_LimitOfHeldOutKlWithoutHeldOutPrompts_SaysSo() =>
+        ShouldFail(test.Options() with { MaxEvalKl = 9, EvalSteps = 1 }, TestRun.Prompts, "max_eval_kl is looked at where the run evaluates, and there is no held-out prompt*");
+
+    [Fact]
     public Task Run_MissingModel_IsOneLine() => ShouldFail(test.Options() with { ModelNameOrPath = "/nowhere" }, TestRun.Prompts, "*/nowhere*");
 
     [Fact]

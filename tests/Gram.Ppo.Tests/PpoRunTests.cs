@@ -5,6 +5,7 @@ using Gram.Models.Tokenization;
 using Gram.Models.Transformer;
 using Gram.Ppo.Tests.Support;
 using Gram.Reward.Data;
+using Gram.Training.Runs;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -266,6 +267,24 @@ public sealed class PpoRunTests
         two.WinRate.Should().Be(one.WinRate);
         two.Kl.Should().Be(one.Kl);
         three.Kl.Should().NotBe(one.Kl);
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    public async Task Run_HeldOutKlAboveTheLimit_EndsDoneWithThatEvaluation(int asyncSteps)
+    {
+        using var test = new TestRun();
+        var options = test.Options() with { MaxSteps = 40, EvalSteps = 1, LearningRate = 2e-3, MaxEvalKl = 0.2, AsyncSteps = asyncSteps };
+
+        var result = await test.Run(options).RunAsync();
+
+        var evaluated = test.Steps.Where(step => step.Metrics.ContainsKey("eval/kl")).ToList();
+        evaluated.SkipLast(1).Should().NotBeEmpty().And.OnlyContain(step => step.Metrics["eval/kl"] <= 0.2);
+        evaluated[^1].Metrics["eval/kl"].Should().BeGreaterThan(0.2).And.Be(result.Kl);
+        result.Steps.Should().Be(evaluated[^1].Step).And.Be(test.Steps[^1].Step).And.BeLessThan(40);
+        RunDirectory.GlobalStep(result.Model).Should().Be(result.Steps);
+        test.Notices.Should().ContainSingle(notice => notice.Text.StartsWith($"the run ends after step {result.Steps} of 40", StringComparison.Ordinal) && !notice.IsWarning);
     }
 
     [Fact]

@@ -151,13 +151,13 @@ internal sealed class PpoSession : IDisposable
         }
         if (last is null && evalPrompts.Count > 0)
         {
-            Started(totalSteps, "evaluate");
+            Started(step, "evaluate");
             last = await evaluation.EvaluateAsync(cancellationToken);
         }
-        Started(totalSteps, "save");
+        Started(step, "save");
         files?.Finish();
-        files?.SaveFinal(totalSteps, state.Save(inFlight: null).State, SaveFinalModel);
-        return Result(last);
+        files?.SaveFinal(step, state.Save(inFlight: null).State, SaveFinalModel);
+        return Result(step, last);
 
         PromptBatch Next(int next)
         {
@@ -166,7 +166,7 @@ internal sealed class PpoSession : IDisposable
             return order.Next(next, options.PromptsPerStep);
         }
 
-        async Task Finish(StepDone done)
+        async Task<bool> Finish(StepDone done)
         {
             var current = done.Update.Experience.Scores.Rollout.Step;
             last = null;
@@ -194,6 +194,9 @@ internal sealed class PpoSession : IDisposable
             freed.Bound();
             files?.Look();
             if (IsEvery(options.SaveSteps, current)) Save(current, before, options.BackgroundSave);
+            if (options.MaxEvalKl is null || !group.Any(last?.Kl > options.MaxEvalKl)) return true;
+            Say($"the run ends after step {current} of {totalSteps}: held-out samples are {last!.Kl:0.##} nats from the reference, above max_eval_kl {options.MaxEvalKl}");
+            return false;
         }
     }
 
@@ -281,12 +284,12 @@ internal sealed class PpoSession : IDisposable
         models.SaveValue(Path.Combine(path, "value_model"));
     }
 
-    private PpoResult Result(Evaluation? last) => new()
+    private PpoResult Result(int steps, Evaluation? last) => new()
     {
         Gold = last?.Gold is { } after ? new GoldChange(evaluation.InitialGold!, after) : null,
         WinRate = last is null ? null : new WinRates(last.WinRate, last.GoldWinRate),
         Kl = last?.Kl ?? lastKl,
-        Steps = totalSteps,
+        Steps = steps,
         Seconds = clock.Elapsed.TotalSeconds,
         Model = folder,
         Examples = last is null ? [] : [.. evalPrompts.Take(Examples).Select((prompt, i) => new AnswerChange(prompt.Question, evaluation.InitialAnswers[i], last.Answers[i]))],
