@@ -12,15 +12,11 @@ gold=$here/gold/bin/Release/net10.0/Gram.Examples.FilmReviewGold.dll
 [ -f "$gold" ] || dotnet build -c Release "$here/gold" -v q
 mkdir -p "$out"
 
-ppo() { # NAME KEYS...
+ppo() { # NAME KEYS...: an adapter, and four samples of each held-out prompt
   local name=$1; shift
   [ -f "$out/$name/result.json" ] || $gram ppo "$here/../../configs/ppo_sst2.yaml" --model_name_or_path "$model" --reward_model "$judge" --dataset "$data/train-prompts.jsonl" \
     --eval_dataset "$data/dev-prompts.jsonl" --gold_plugin "$gold" --threads 1 --output_dir "$out/$name" --resume_from_checkpoint true "$@"
-  sample "$name" "$out/$name"
-}
-
-sample() { # NAME MODEL: four samples of each held-out prompt
-  [ -f "$out/$1.jsonl" ] || $gram generate --model "$2" --template none --input "$data/dev-prompts.jsonl" --n 4 --max_new_tokens 24 --stop '["\n"]' --temperature 1 --dtype bfloat16 --threads 1 --output "$out/$1.jsonl"
+  [ -f "$out/$name.jsonl" ] || $gram generate --model "$model" --adapter_name_or_path "$out/$name" --template none --input "$data/dev-prompts.jsonl" --n 4 --max_new_tokens 24 --stop '["\n"]' --temperature 1 --dtype bfloat16 --threads 1 --output "$out/$name.jsonl"
 }
 
 run() {
