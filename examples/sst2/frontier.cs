@@ -48,7 +48,7 @@ var runs = Directory.EnumerateFiles(folder, "*.jsonl").Select(path => Path.GetFi
 foreach (var name in runs.OrderBy(name => name != "initial").ThenBy(name => name, StringComparer.Ordinal))
 {
     var evaluations = Evaluations(name);
-    var answered = Rows(Path.Combine(folder, name + ".jsonl")).Select(row => (Prefix(row), row["responses"]!.AsArray().Select(answer => $"{answer}").ToArray())).ToList();
+    var answered = Rows(Path.Combine(folder, name + ".jsonl")).Select(row => (Prefix(row), row["responses"]!.AsArray().Select(Line).ToArray())).ToList();
     var (last, sampled) = (evaluations[^1], Measure(answered));
     quarters.Add($"| {name} | {Quarters(answered, (prefix, _) => gold.LogOdds(prefix))} | {Quarters(answered, (_, line) => Words(line))} |");
     Print(name, Number(last, "eval/kl"), sampled, $"{Number(last, "eval/gold"):0.000}", $"{Number(last, "eval/reference_perplexity"):0.0}", start);
@@ -62,7 +62,7 @@ if (File.Exists(Path.Combine(best, "result.json")))
     var result = JsonNode.Parse(File.ReadAllText(Path.Combine(best, "result.json")))!;
     var (n, kl, scores) = (Numbers("n"), Numbers("kl"), result["gold"]!.AsArray().Select(value => new Estimate(Number(value!, "mean"), Number(value!, "low"), Number(value!, "high"))).ToArray());
     for (var i = 0; i < n.Length; i++) Console.WriteLine($"| best of {n[i]} | {kl[i]:0.00} | {Text(scores[i])} | | | | |");
-    Print($"best of {n[^1]}, what was picked", kl[^1], Measure(Rows(Path.Combine(best, "ranked.jsonl")).Select(row => (Prefix(row), new[] { $"{row["responses"]![row["best"]!.GetValue<int>()]}" }))), "", "");
+    Print($"best of {n[^1]}, what was picked", kl[^1], Measure([.. Rows(Path.Combine(best, "ranked.jsonl")).Select(row => (Prefix(row), new[] { Line(row["responses"]![row["best"]!.GetValue<int>()]) }))]), "", "");
     Draw("best of n", kl, [.. scores.Select(score => score.Mean)], scores[^1], LinePattern.Dashed);
 
     double[] Numbers(string name) => [.. result[name]!.AsArray().Select(value => value!.GetValue<double>())];
@@ -79,19 +79,21 @@ plot.ShowLegend(Alignment.LowerRight);
 plot.SavePng(args[2], 800, 520);
 return 0;
 
-(Estimate Gold, double Distinct2, double Words) Measure(IEnumerable<(string Prefix, string[] Answers)> answered)
+(Estimate Gold, double Distinct2, double Words) Measure(IReadOnlyList<(string Prefix, string[] Lines)> answered)
 {
-    var reviews = answered.Select(row => row.Answers.Select(answer => (row.Prefix, Line: answer.Split('\n')[0])).ToArray()).ToList();
-    var scores = reviews.Select(row => row.Average(review => gold.IsPositive(review.Prefix + review.Line) ? 1.0 : 0)).ToList();
-    var lines = reviews.SelectMany(row => row).Select(review => review.Line).ToList();
-    return (Estimate.OfMean(scores), Distinct2.Of(lines), lines.Average(Words));
+    var lines = answered.SelectMany(row => row.Lines).ToList();
+    return (Estimate.OfMean([.. answered.Select(row => row.Lines.Average(line => Gold(row.Prefix, line)))]), Distinct2.Of(lines), lines.Average(Words));
 }
 
-string Quarters(IReadOnlyList<(string Prefix, string[] Answers)> answered, Func<string, string, double> by)
+string Quarters(IReadOnlyList<(string Prefix, string[] Lines)> answered, Func<string, string, double> by)
 {
-    var reviews = answered.SelectMany(row => row.Answers.Select(answer => (row.Prefix, Line: answer.Split('\n')[0]))).OrderBy(review => by(review.Prefix, review.Line)).ToList();
-    return string.Join(", ", reviews.Chunk((reviews.Count + 3) / 4).Select(quarter => $"{quarter.Average(review => gold.IsPositive(review.Prefix + review.Line) ? 1.0 : 0):0.00}"));
+    var reviews = answered.SelectMany(row => row.Lines.Select(line => (row.Prefix, Line: line))).OrderBy(review => by(review.Prefix, review.Line)).ToList();
+    return string.Join(", ", reviews.Chunk((reviews.Count + 3) / 4).Select(quarter => $"{quarter.Average(review => Gold(review.Prefix, review.Line)):0.00}"));
 }
+
+double Gold(string prefix, string line) => gold.IsPositive(prefix + line) ? 1 : 0;
+
+static string Line(JsonNode? answer) => $"{answer}".Split('\n')[0];
 
 static double Words(string line) => line.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries).Length;
 

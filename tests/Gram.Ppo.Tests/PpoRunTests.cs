@@ -288,6 +288,18 @@ public sealed class PpoRunTests
     }
 
     [Fact]
+    public async Task Run_ResumedAfterTheLimitEndedIt_EndsThereAgain()
+    {
+        using var test = new TestRun();
+        var options = test.Options() with { MaxSteps = 40, EvalSteps = 1, SaveSteps = 1, LearningRate = 2e-3, MaxEvalKl = 0.2 };
+
+        var once = await test.Run(options).RunAsync();
+        var again = await test.Run(options with { ResumeFromCheckpoint = "true" }).RunAsync();
+
+        again.Should().BeEquivalentTo(once, result => result.Excluding(value => value.Seconds));
+    }
+
+    [Fact]
     public async Task Run_WithGradientCheckpointing_GivesTheSameWeights()
     {
         using var test = new TestRun();

@@ -193,9 +193,13 @@ internal sealed class PpoSession : IDisposable
             }
             freed.Bound();
             files?.Look();
-            if (IsEvery(options.SaveSteps, current)) Save(current, before, options.BackgroundSave);
-            if (options.MaxEvalKl is null || !group.Any(last?.Kl > options.MaxEvalKl)) return true;
-            Say($"the run ends after step {current} of {totalSteps}: held-out samples are {last!.Kl:0.##} nats from the reference, above max_eval_kl {options.MaxEvalKl}");
+            if (options.MaxEvalKl is not { } limit || last is null || !group.Any(last.Kl > limit))
+            {
+                if (IsEvery(options.SaveSteps, current)) Save(current, before, options.BackgroundSave);
+                return true;
+            }
+            // No checkpoint of this step: a resumed run would go on from it, beyond the limit.
+            Say($"the run ends after step {current} of {totalSteps}: held-out samples are {last.Kl:0.##} nats from the reference, above max_eval_kl {limit}");
             return false;
         }
     }
