@@ -21,7 +21,7 @@ ppo() { # NAME KEYS...: an adapter, and four samples of each held-out prompt
 
 run() {
   case $1 in
-    initial) ppo initial --max_steps 1 ;; # the first step is one of rate 0
+    initial) ppo initial --max_steps 1 --learning_rate 0 ;;
     remax-greedy-*) ppo "$1" --advantage remax --reference greedy --seed "${1##*-}" ;;
     remax-initial) ppo "$1" --advantage remax --reference initial --seed 1 ;;
     gae) ppo "$1" --advantage gae --seed 1 ;;

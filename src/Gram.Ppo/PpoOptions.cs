@@ -280,7 +280,7 @@ public sealed partial record PpoOptions
     public double ValueLearningRate { get; init; } = 1e-5;
 
     /// <summary>Shape of both rates after warm-up.</summary>
-    [ConfigurationKeyName("lr_scheduler_type"), Description("shape of the learning rate after warm-up: cosine, linear or constant")]
+    [ConfigurationKeyName("lr_scheduler_type"), Description("shape of the learning rate after warm-up: cosine, linear, constant_with_warmup, or constant, which has no warm-up")]
     public LrSchedulerType LrSchedulerType { get; init; } = LrSchedulerType.Cosine;
 
     /// <summary>Share of optimiser steps spent in warm-up.</summary>

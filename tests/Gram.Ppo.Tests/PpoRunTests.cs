@@ -325,6 +325,16 @@ public sealed class PpoRunTests
         foreach (var (name, weight) in trained.Parameters) weight.ShouldBeNear(initial.Parameters[name], 0);
     }
 
+    [Fact]
+    public async Task Run_WarmUpThatTheScheduleLacks_IsWarnedOf()
+    {
+        using var test = new TestRun();
+
+        await test.Run(test.Options() with { MaxSteps = 1, WarmupSteps = 3, LrSchedulerType = Training.Optimisation.LrSchedulerType.Constant }, evaluates: false).RunAsync();
+
+        test.Notices.Should().ContainSingle(notice => notice.IsWarning && notice.Text.StartsWith("warmup_steps 3 does nothing", StringComparison.Ordinal));
+    }
+
     [Theory]
     [InlineData(Reference.Initial)]
     [InlineData(Reference.Dataset)]

@@ -13,6 +13,7 @@ using Gram.Reward.Data;
 using Gram.Reward.Judging;
 using Gram.Training.Adapters;
 using Gram.Training.Memory;
+using Gram.Training.Optimisation;
 using Gram.Training.Parallel;
 using Gram.Training.Runs;
 using static TorchSharp.torch;
@@ -225,6 +226,7 @@ internal sealed class PpoSession : IDisposable
     {
         if (options.Resumes) Say(checkpoint is null ? $"nothing to resume in {folder}: from the beginning" : $"resumed from {checkpoint}, after step {doneSteps}");
         if (learner.FirstStepIsIdle) Say($"warm-up of {learner.WarmupSteps} optimiser steps: the first runs at rate 0, as in transformers");
+        if (LearningRateSchedule.UnusedWarmup(options.LrSchedulerType, options.WarmupSteps) is { } unused) Say(unused, isWarning: true);
         if (options.FinetuningType == FinetuningType.Lora) Say(options.Lora.Describe(options.ModelNameOrPath));
         Say($"memory: {memory.Text()}");
     }

@@ -99,6 +99,7 @@ public sealed class GramTrainer(GramTrainingOptions options, IPublisher<StepLogg
         notices.Publish(new Notice(
             $"{(options.GramLoss ? "stage 2" : "stage 1")}: {examples.Train.Count} examples{(rows.ArePacked ? $" packed into {rows.Count} rows" : "")}, {plan.TotalSteps} steps of {options.PerDeviceTrainBatchSize} × {options.GradientAccumulationSteps}" +
             (plan.WarmupSteps > 0 && options.LrSchedulerType != LrSchedulerType.Constant ? $"; warm-up of {plan.WarmupSteps}, whose first step runs at rate 0" : "")));
+        if (LearningRateSchedule.UnusedWarmup(options.LrSchedulerType, options.WarmupSteps) is { } unused) notices.Publish(new Notice(unused, IsWarning: true));
         if (TrainedModel.Describe(options) is { } adapter) notices.Publish(new Notice(adapter));
         var memory = TrainingMemory.Of(options, input.Longest, ComputeDType, device);
         var freed = new FreedMemory(memory.Total);

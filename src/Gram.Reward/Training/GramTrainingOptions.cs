@@ -163,7 +163,7 @@ public sealed record GramTrainingOptions
     public int GradientAccumulationSteps { get; init; } = 16;
 
     /// <summary>Shape of the learning rate.</summary>
-    [ConfigurationKeyName("lr_scheduler_type"), Description("shape of the learning rate after warm-up")]
+    [ConfigurationKeyName("lr_scheduler_type"), Description("shape of the learning rate after warm-up: cosine, linear, constant_with_warmup, or constant, which has no warm-up")]
     public LrSchedulerType LrSchedulerType { get; init; } = LrSchedulerType.Cosine;
 
     /// <summary>Share of steps that warm up.</summary>

@@ -30,6 +30,11 @@ public static class LearningRateSchedule
         };
     }
 
+    /// <summary>What to tell who asks for a warm-up where the schedule has none; null where it has.</summary>
+    public static string? UnusedWarmup(LrSchedulerType type, int warmupSteps) => type == LrSchedulerType.Constant && warmupSteps > 0
+        ? $"warmup_steps {warmupSteps} does nothing: lr_scheduler_type constant has no warm-up, as in transformers; constant_with_warmup has one"
+        : null;
+
     /// <summary>Steps of warm-up: ceil(ratio × total), as transformers rounds it.</summary>
     public static int WarmupSteps(double ratio, int totalSteps) => (int)Math.Ceiling(totalSteps * ratio);
 }

@@ -21,6 +21,14 @@ public class LearningRateScheduleTests
         LearningRateSchedule.At(LrSchedulerType.Constant, 3e-5, step: 0, totalSteps: 10, warmupSteps: 5).Should().Be(3e-5);
 
     [Theory]
+    [InlineData(LrSchedulerType.Constant, 5, true)]
+    [InlineData(LrSchedulerType.Constant, 0, false)]
+    [InlineData(LrSchedulerType.ConstantWithWarmup, 5, false)]
+    [InlineData(LrSchedulerType.Cosine, 5, false)]
+    public void UnusedWarmup_IsOneThatTheScheduleLacks(LrSchedulerType type, int warmupSteps, bool isUnused) =>
+        (LearningRateSchedule.UnusedWarmup(type, warmupSteps) is not null).Should().Be(isUnused);
+
+    [Theory]
     [InlineData(0.1, 11, 2)]
     [InlineData(0.1, 10, 1)]
     [InlineData(0, 10, 0)]
