@@ -337,6 +337,22 @@ public sealed class GramTrainerTests : TrainerTests
         warnings.Where(warning => warning.Text.Contains("not finite", StringComparison.Ordinal)).Should().HaveCount(3);
     }
 
+    [Theory]
+    [InlineData(LrSchedulerType.Constant, 1)]
+    [InlineData(LrSchedulerType.ConstantWithWarmup, 0)]
+    public async Task Run_WarmUpThatTheScheduleLacks_IsWarnedOf(LrSchedulerType schedule, int expected)
+    {
+        List<Notice> warnings = [];
+        using var subscription = notices.Subscribe(notice =>
+        {
+            if (notice.IsWarning) warnings.Add(notice);
+        });
+
+        await Run(Stage2("run") with { MaxSteps = 1, WarmupSteps = 3, LrSchedulerType = schedule });
+
+        warnings.Where(warning => warning.Text.StartsWith("warmup_steps 3 does nothing", StringComparison.Ordinal)).Should().HaveCount(expected);
+    }
+
     [Fact]
     public async Task Run_FolderOfAnotherRun_IsNotReplacedUnasked()
     {
