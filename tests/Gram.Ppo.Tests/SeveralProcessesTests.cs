@@ -117,6 +117,18 @@ public sealed class SeveralProcessesTests
         (await run.Should().ThrowAsync<RunStoppedException>()).WithMessage("stopped at step 2*max_kl*checkpoint-1");
     }
 
+    [Fact]
+    public async Task Run_HeldOutKlAboveTheLimit_EndsInAllProcesses()
+    {
+        using var test = new TestRun();
+
+        await RunAsync(test, Options(test, "run") with { MaxSteps = 40, EvalSteps = 1, LearningRate = 1e-2, MaxEvalKl = 0.2 }, 2);
+
+        var last = test.Steps[^1];
+        last.Metrics["eval/kl"].Should().BeGreaterThan(0.2);
+        RunDirectory.GlobalStep(test.Output("run")).Should().Be(last.Step).And.BeLessThan(40);
+    }
+
     [Theory]
     [InlineData(2, 1)]
     [InlineData(1, 2)]
