@@ -72,6 +72,14 @@ public sealed class PpoRun(
     /// <summary>The processes that do the run together, each with a judge of its own; this one alone unless given.</summary>
     public IProcessGroup Group { get; init; } = SoleProcess.Instance;
 
+    internal IPairJudge Judge => judge;
+
+    internal IReadOnlyList<Prompt> Prompts => prompts;
+
+    internal IReadOnlyList<Prompt> EvalPrompts => evalPrompts;
+
+    internal IGoldMeasure? Gold => gold;
+
     /// <summary>Runs to the end. Cancelled, it finishes an update under way, writes a checkpoint and throws OperationCanceledException.</summary>
     /// <exception cref="GramException">Settings, model or prompts are wrong.</exception>
     /// <exception cref="Gram.Training.Runs.RunStoppedException">A guard stopped the run.</exception>
@@ -82,7 +90,7 @@ public sealed class PpoRun(
         return DeviceThread.RunAsync(async () =>
         {
             using var activity = PpoTelemetry.StartRun(options);
-            using var session = new PpoSession(shared, judge, JudgeConfig, Rewards, prompts, evalPrompts, Group.Leads() ? events : PpoEvents.Unheard, gold, Device, DType, ConfigYaml, (Base, BaseName ?? options.ModelNameOrPath), JudgeBytes, FreeBytes, Group, Estimator);
+            using var session = new PpoSession(this, shared, Group.Leads() ? events : PpoEvents.Unheard);
             return await session.RunAsync(cancellationToken);
         });
     }

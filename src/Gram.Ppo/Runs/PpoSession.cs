@@ -9,8 +9,6 @@ using Gram.Ppo.Mathematics;
 using Gram.Ppo.Records;
 using Gram.Ppo.Rewards;
 using Gram.Ppo.Stages;
-using Gram.Reward.Data;
-using Gram.Reward.Judging;
 using Gram.Training.Adapters;
 using Gram.Training.Memory;
 using Gram.Training.Optimisation;
@@ -52,28 +50,30 @@ internal sealed class PpoSession : IDisposable
     private readonly Stopwatch clock = Stopwatch.StartNew();
     private double lastKl, stepSeconds;
 
-    public PpoSession(
-        PpoOptions options, IPairJudge judge, GramConfig judgeConfig, IReadOnlyList<IReward> rewardTerms, IReadOnlyList<Prompt> trainPrompts, IReadOnlyList<Prompt> heldOutPrompts,
-        PpoEvents events, IGoldMeasure? gold, Device device, ScalarType dtype, string? configYaml, (CausalLM? Model, string Name) adapterBase, long judgeBytes, long? freeBytes, IProcessGroup group, IAdvantageEstimator? estimator)
+    /// <param name="run">What the run is given.</param>
+    /// <param name="options">Its settings, checked, with the number of its processes.</param>
+    /// <param name="events">What it publishes to.</param>
+    public PpoSession(PpoRun run, PpoOptions options, PpoEvents events)
     {
-        (this.options, this.events, this.group, folder) = (options, events, group, Path.GetFullPath(options.OutputDir));
+        (this.options, this.events, group, folder) = (options, events, run.Group, Path.GetFullPath(options.OutputDir));
         tokenizer = Tokenizer.Load(options.Start.FolderOf(Tokenizer.FileName));
         var config = ModelConfig.Read(options.ModelNameOrPath);
         var renderer = new PromptRenderer(
-            tokenizer, PromptRenderer.TemplateOf(options.Template, tokenizer), options.EnableThinking, judgeConfig.TurnFormat, config.MaxPositionEmbeddings - options.MaxNewTokens);
-        (prompts, evalPrompts) = (renderer.Render(trainPrompts, "training"), renderer.Render(heldOutPrompts, "held-out"));
+            tokenizer, PromptRenderer.TemplateOf(options.Template, tokenizer), options.EnableThinking, run.JudgeConfig.TurnFormat, config.MaxPositionEmbeddings - options.MaxNewTokens);
+        (prompts, evalPrompts) = (renderer.Render(run.Prompts, "training"), renderer.Render(run.EvalPrompts, "held-out"));
         JudgingStage.CheckReferences(options.Reference, prompts);
         var longest = prompts.Concat(evalPrompts).Max(prompt => prompt.Tokens.Length);
-        memory = PpoMemory.Of(options, longest, evalPrompts.Count, judgeBytes, dtype, device);
+        PpoMemory MemoryOf(PpoOptions of) => PpoMemory.Of(of, longest, evalPrompts.Count, run.JudgeBytes, run.DType, run.Device);
+        memory = MemoryOf(options);
         freed = new FreedMemory(memory.Total);
-        if (options.MemoryCheck && freeBytes is { } free && PpoMemory.Problem(options, next => PpoMemory.Of(next, longest, evalPrompts.Count, judgeBytes, dtype, device), free) is { } problem)
+        if (options.MemoryCheck && run.FreeBytes is { } free && PpoMemory.Problem(options, MemoryOf, free) is { } problem)
         {
             throw new GramException($"{options.ModelNameOrPath}: {problem}");
         }
-        terms = RewardTerms.Of(options, rewardTerms);
+        terms = RewardTerms.Of(options, run.Rewards);
         try
         {
-            models = new RunModels(options, dtype, device, adapterBase.Model, adapterBase.Name, group);
+            models = new RunModels(options, run.DType, run.Device, run.Base, run.BaseName ?? options.ModelNameOrPath, group);
             totalSteps = options.MaxSteps > 0 ? options.MaxSteps : (int)Math.Ceiling(options.NumTrainEpochs * prompts.Count / options.PromptsPerStep);
             padToken = config.PadTokenId ?? (config.EosTokenIds is [var end, ..] ? end : 0);
             var endTokens = EndTokens.Of(config, options.StopTokens, tokenizer);
@@ -84,12 +84,12 @@ internal sealed class PpoSession : IDisposable
             (sampling, shuffling) = (root.Fork(), root.Fork());
             order = new PromptOrder(prompts, root.Fork());
             text = new AnswerText(tokenizer, options.JudgedLines);
-            scoring = new PairScoring(judge, judgeConfig, options.MarkerPenalty, group);
+            scoring = new PairScoring(run.Judge, run.JudgeConfig, options.MarkerPenalty, group);
             generator = new SharedGenerator(new Models.Generation.Generator(models.Policy, endTokens, padToken), group);
-            evaluation = new EvaluationStage(evalPrompts, scoring, gold, generator, models.Policy, models.Reference, text, options, root.NextUInt64(), padToken, group);
+            evaluation = new EvaluationStage(evalPrompts, scoring, run.Gold, generator, models.Policy, models.Reference, text, options, root.NextUInt64(), padToken, group);
             learner = new LearnerStage(models.Policy, models.Optimizer, models.Value, options, totalSteps, shuffling, events.Notices, group);
             var (kl, normaliser) = (new KlController(options.KlCoef, options.PpoTarget, options.KlHorizon), new RewardNormaliser());
-            rewards = new RewardStage(options, kl, normaliser, estimator);
+            rewards = new RewardStage(options, kl, normaliser, run.Estimator);
             state = new RunState(options.Seed, order, sampling, shuffling, learner, kl, normaliser);
 
             // A checkpoint is known to load before anything of the folder is given up for it.
@@ -102,7 +102,7 @@ internal sealed class PpoSession : IDisposable
                 models.Check(checkpoint);
             }
             group.Any(false); // all have read the checkpoint
-            if (group.Leads()) files = new RunFiles(options, checkpoint, configYaml, events.Notices);
+            if (group.Leads()) files = new RunFiles(options, checkpoint, run.ConfigYaml, events.Notices);
             lastKl = files?.LoggedKl ?? 0;
         }
         catch
