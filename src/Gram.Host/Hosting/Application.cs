@@ -104,6 +104,7 @@ internal static class Application
             using var stages = host.Services.GetRequiredService<ISubscriber<StageStarted>>().Subscribe(progress);
             using var plugins = EventPlugins.Subscribe(group.Leads() ? settings.Get<RunOptions>().EventPlugins : [], host.Services);
             foreach (var note in runs.All.SelectMany(run => run.Notes).Distinct()) progress.Handle(new Notice(note));
+            foreach (var change in runs.All.Select(ResumedRun.Changes).OfType<string>()) progress.Handle(new Notice(change, IsWarning: true));
             await host.RunAsync();
         }
         if (outcome.Error is { } error) return fail(error);

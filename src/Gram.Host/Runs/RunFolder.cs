@@ -97,16 +97,22 @@ internal sealed record RunFolder(
 
     private static DateTimeOffset LastWrite(string path) => Directory.EnumerateFiles(path).Select(File.GetLastWriteTimeUtc).Max();
 
-    private static Dictionary<string, string> ReadConfig(string file)
+    /// <summary>The keys of a config.yaml and their values as text.</summary>
+    /// <exception cref="GramException">It is none.</exception>
+    internal static Dictionary<string, string> ReadConfig(string file) => Values(File.ReadAllText(file), file);
+
+    /// <summary>The keys of such a text; its name is for the error.</summary>
+    /// <exception cref="GramException">It is no mapping of keys to values.</exception>
+    internal static Dictionary<string, string> Values(string yaml, string name)
     {
         try
         {
-            var values = new DeserializerBuilder().Build().Deserialize<Dictionary<string, object?>>(File.ReadAllText(file)) ?? [];
+            var values = new DeserializerBuilder().Build().Deserialize<Dictionary<string, object?>>(yaml) ?? [];
             return values.ToDictionary(pair => pair.Key, pair => OptionKey.Text(pair.Value) ?? "");
         }
         catch (YamlException error)
         {
-            throw new GramException($"{file}, line {error.Start.Line}: not a YAML mapping of keys to values; the run is left out", error);
+            throw new GramException($"{name}, line {error.Start.Line}: not a YAML mapping of keys to values", error);
         }
     }
 

@@ -34,7 +34,7 @@ public sealed partial class ExampleTests
 
     private static void Load(string line)
     {
-        string[] words = [.. Word().Matches(line).Select(match => match.Value.Replace("\"", "", StringComparison.Ordinal).Replace("'", "", StringComparison.Ordinal))];
+        string[] words = [.. Word().Matches(line).Select(match => Quoted().Replace(match.Value, "$1$2"))];
         var (command, rest) = CommandTable.Find(words[1..]);
         var arguments = CommandArguments.Parse(rest, command.Schema, command.Word);
         if (arguments.Help) return;
@@ -68,6 +68,11 @@ public sealed partial class ExampleTests
 
     [GeneratedRegex("""(?:[^\s"']|"[^"]*"|'[^']*')+""")]
     private static partial Regex Word();
+
+    [GeneratedRegex("""
+        "([^"]*)"|'([^']*)'
+        """)]
+    private static partial Regex Quoted();
 
     [GeneratedRegex(@"^```(sh|bash|console)?\n(?<code>.*?)^```", RegexOptions.Multiline | RegexOptions.Singleline)]
     private static partial Regex CodeBlock();
