@@ -44,7 +44,7 @@ var plot = new Plot();
 var (colours, drawn) = (new ScottPlot.Palettes.Category10(), 0);
 (Estimate Gold, double Distinct2, double Words)? start = null;
 var quarters = new List<string>();
-var runs = Directory.EnumerateFiles(folder, "*.jsonl").Select(path => Path.GetFileNameWithoutExtension(path)).Where(name => File.Exists(Path.Combine(folder, name, "trainer_log.jsonl")) && Evaluations(name).Length > 0);
+var runs = Directory.EnumerateFiles(folder, "*.jsonl").Select(path => Path.GetFileNameWithoutExtension(path)).Where(name => File.Exists(Path.Combine(folder, name, "result.json")) && Evaluations(name).Length > 0);
 foreach (var name in runs.OrderBy(name => name != "initial").ThenBy(name => name, StringComparer.Ordinal))
 {
     var evaluations = Evaluations(name);
@@ -109,7 +109,11 @@ void Print(string name, double kl, (Estimate Gold, double Distinct2, double Word
 
 string Change(double value, double? from) => from is { } was ? $" ({value / was - 1:+0 %;−0 %})" : "";
 
-JsonObject[] Evaluations(string name) => [.. Rows(Path.Combine(folder, name, "trainer_log.jsonl")).Where(row => row.ContainsKey("eval/gold_sampled"))];
+JsonObject[] Evaluations(string name) // those up to the model that was kept: the one after it was beyond max_eval_kl
+{
+    var steps = Number(JsonNode.Parse(File.ReadAllText(Path.Combine(folder, name, "result.json")))!, "steps");
+    return [.. Rows(Path.Combine(folder, name, "trainer_log.jsonl")).Where(row => row.ContainsKey("eval/gold_sampled") && Number(row, "step") <= steps)];
+}
 
 static IEnumerable<JsonObject> Rows(string path) => File.ReadLines(path).Where(line => line.Length > 0).Select(line => JsonNode.Parse(line)!.AsObject());
 

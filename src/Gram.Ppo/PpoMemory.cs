@@ -67,7 +67,7 @@ public sealed record PpoMemory
             Value = !options.HasValueWeights ? 0 : isAdapter ? policy.Adapter(dtype) : policy.TrainedWeights(dtype),
             Judge = judge,
             Moments = moments / options.Processes,
-            Checkpoint = options.SaveSteps > 0 && (options.BackgroundSave || options.Processes > 1) && device.type == DeviceType.CPU ? moments + (trained * policy.Masters) : 0,
+            Checkpoint = options.SavesCheckpoints && (options.BackgroundSave || options.Processes > 1) && device.type == DeviceType.CPU ? moments + (trained * policy.Masters) : 0,
             Gradients = (trained * policy.Gradients(dtype)) + policy.EmbeddingGradient(dtype),
             Activations = policy.Activations(dtype, (long)options.PerDeviceTrainBatchSize * length, options.GradientCheckpointing, fused: device.type != DeviceType.CUDA) + MemoryEstimate.Room,
             Caches = policy.Cache(dtype, decoded, length) + policy.Cache(dtype, Math.Min(PrefilledPrompts, decoded), longestPrompt) + policy.Logits(decoded + PrefilledPrompts) + MemoryEstimate.Room,
@@ -84,7 +84,7 @@ public sealed record PpoMemory
         if (memory.Total <= free) return null;
         // Those that do not change the result come first.
         var (_, total, changes) = MemoryAdvice.Of(options, next => estimate(next).Total, free,
-            next => next.SaveSteps > 0 && next.Processes == 1 ? (next with { BackgroundSave = false }, "background_save: false") : null,
+            next => next.SavesCheckpoints && next.Processes == 1 ? (next with { BackgroundSave = false }, "background_save: false") : null,
             next => (next with { PerDeviceTrainBatchSize = 1, GradientAccumulationSteps = Rows(next) }, $"per_device_train_batch_size: 1 with gradient_accumulation_steps: {Rows(next)}"),
             next => (next with { GradientCheckpointing = true }, "gradient_checkpointing: true"),
             next => (next with { PerDeviceEvalBatchSize = Math.Min(FewRows, next.PerDeviceEvalBatchSize) }, $"per_device_eval_batch_size: {Math.Min(FewRows, next.PerDeviceEvalBatchSize)}"),

@@ -35,6 +35,9 @@ public sealed partial record PpoOptions : IValidatableObject
     /// <summary>Whether the run is to go on from a checkpoint.</summary>
     public bool Resumes => RunDirectory.Resumes(ResumeFromCheckpoint);
 
+    /// <summary>Whether checkpoints are written while the run lasts: every save_steps, or of evaluations, which max_eval_kl may go back to.</summary>
+    public bool SavesCheckpoints => SaveSteps > 0 || MaxEvalKl is not null;
+
     /// <summary>Whether rewards are divided by their running root mean square.</summary>
     public bool NormalisesRewards => PpoScoreNorm ?? (Advantage is Advantage.Gae or Advantage.Remax && RewardTransform != RewardTransform.Probability);
 

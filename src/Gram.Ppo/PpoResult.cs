@@ -30,7 +30,7 @@ public sealed record PpoResult
     [JsonPropertyName("kl"), JsonNumberHandling(JsonNumberHandling.AllowNamedFloatingPointLiterals)]
     public required double Kl { get; init; }
 
-    /// <summary>PPO steps of the run, those before a resume included.</summary>
+    /// <summary>PPO steps that the model has had, those before a resume included.</summary>
     [JsonPropertyName("steps")]
     public required int Steps { get; init; }
 

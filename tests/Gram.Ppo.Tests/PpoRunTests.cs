@@ -272,31 +272,51 @@ public sealed class PpoRunTests
     [Theory]
     [InlineData(0)]
     [InlineData(1)]
-    public async Task Run_HeldOutKlAboveTheLimit_EndsDoneWithThatEvaluation(int asyncSteps)
+    public async Task Run_HeldOutKlAboveTheLimit_EndsDoneWithTheEvaluationBefore(int asyncSteps)
     {
         using var test = new TestRun();
-        var options = test.Options() with { MaxSteps = 40, EvalSteps = 1, LearningRate = 2e-3, MaxEvalKl = 0.2, AsyncSteps = asyncSteps };
+        var options = BudgetOf(test, 0.2) with { AsyncSteps = asyncSteps };
 
         var result = await test.Run(options).RunAsync();
 
         var evaluated = test.Steps.Where(step => step.Metrics.ContainsKey("eval/kl")).ToList();
         evaluated.SkipLast(1).Should().NotBeEmpty().And.OnlyContain(step => step.Metrics["eval/kl"] <= 0.2);
-        evaluated[^1].Metrics["eval/kl"].Should().BeGreaterThan(0.2).And.Be(result.Kl);
-        result.Steps.Should().Be(evaluated[^1].Step).And.Be(test.Steps[^1].Step).And.BeLessThan(40);
+        evaluated[^1].Metrics["eval/kl"].Should().BeGreaterThan(0.2);
+        evaluated[^1].Step.Should().Be(result.Steps + 2).And.BeLessThan(40);
+        evaluated[^2].Metrics["eval/kl"].Should().Be(result.Kl);
         RunDirectory.GlobalStep(result.Model).Should().Be(result.Steps);
-        test.Notices.Should().ContainSingle(notice => notice.Text.StartsWith($"the run ends after step {result.Steps} of 40", StringComparison.Ordinal) && !notice.IsWarning);
+        test.Notices.Should().ContainSingle(notice => notice.Text.StartsWith($"the run ends after step {result.Steps + 2} of 40", StringComparison.Ordinal) && !notice.IsWarning);
+
+        var there = await test.Run(options with { OutputDir = test.Output("there"), MaxSteps = result.Steps, MaxEvalKl = null }).RunAsync();
+        there.Should().BeEquivalentTo(result, like => like.Excluding(value => value.Seconds).Excluding(value => value.Model));
+        Weights(there.Model).Should().Equal(Weights(result.Model));
     }
 
     [Fact]
     public async Task Run_ResumedAfterTheLimitEndedIt_EndsThereAgain()
     {
         using var test = new TestRun();
-        var options = test.Options() with { MaxSteps = 40, EvalSteps = 1, SaveSteps = 1, LearningRate = 2e-3, MaxEvalKl = 0.2 };
+        var options = BudgetOf(test, 0.2);
 
         var once = await test.Run(options).RunAsync();
+        var weights = Weights(once.Model);
         var again = await test.Run(options with { ResumeFromCheckpoint = "true" }).RunAsync();
 
+        test.Notices.Should().Contain(notice => notice.Text.StartsWith("resumed", StringComparison.Ordinal) && notice.Text.EndsWith($"after step {once.Steps + 1}", StringComparison.Ordinal)); // the newest is not the one that it goes back to
         again.Should().BeEquivalentTo(once, result => result.Excluding(value => value.Seconds));
+        Weights(again.Model).Should().Equal(weights);
+    }
+
+    [Fact]
+    public async Task Run_FirstEvaluationAboveTheLimit_WarnsAndKeepsWhatItHas()
+    {
+        using var test = new TestRun();
+
+        var result = await test.Run(BudgetOf(test, 0.01) with { LearningRate = 1e-2 }).RunAsync();
+
+        result.Steps.Should().Be(2).And.Be(RunDirectory.GlobalStep(result.Model));
+        result.Kl.Should().Be(test.Steps[^1].Metrics["eval/kl"]).And.BeGreaterThan(0.01);
+        test.Notices.Should().ContainSingle(notice => notice.Text.StartsWith("the run ends after step 2 of 40", StringComparison.Ordinal) && notice.IsWarning);
     }
 
     [Fact]
@@ -308,8 +328,6 @@ public sealed class PpoRunTests
         var checkpointed = await test.Run(test.Options("checkpointed") with { LearningRate = 1e-3, GradientCheckpointing = true }, evaluates: false).RunAsync();
 
         Weights(checkpointed.Model).Should().Equal(Weights(plain.Model));
-
-        static byte[] Weights(string model) => File.ReadAllBytes(Path.Combine(model, "model.safetensors"));
     }
 
     [Fact]
@@ -391,4 +409,9 @@ public sealed class PpoRunTests
 
         live.Skip(1).Distinct().Should().ContainSingle();
     }
+
+    /// <summary>A run that ends where it has spent its nats, with a checkpoint after every step, of which the newest is kept.</summary>
+    private static PpoOptions BudgetOf(TestRun test, double nats) => test.Options() with { MaxSteps = 40, EvalSteps = 2, SaveSteps = 1, SaveTotalLimit = 1, MaxEvalKl = nats };
+
+    private static byte[] Weights(string model) => File.ReadAllBytes(Path.Combine(model, "model.safetensors"));
 }

@@ -49,6 +49,7 @@ internal sealed class PpoSession : IDisposable
     private readonly int padToken, totalSteps, doneSteps;
     private readonly Stopwatch clock = Stopwatch.StartNew();
     private double lastKl, stepSeconds;
+    private (int Step, Evaluation? Evaluation)? within; // the last that max_eval_kl allowed; a resumed run's leading process knows its step alone
 
     /// <param name="run">What the run is given.</param>
     /// <param name="options">Its settings, checked, with the number of its processes.</param>
@@ -104,6 +105,7 @@ internal sealed class PpoSession : IDisposable
             group.Any(false); // all have read the checkpoint
             if (group.Leads()) files = new RunFiles(options, checkpoint, run.ConfigYaml, events.Notices);
             lastKl = files?.LoggedKl ?? 0;
+            if (options.MaxEvalKl is { } limit && files?.EvaluatedWithin(limit) is { } evaluated) within = (evaluated, null);
         }
         catch
         {
@@ -131,7 +133,7 @@ internal sealed class PpoSession : IDisposable
             learner,
             options.AsyncSteps,
             Started);
-        var (step, before, last) = (doneSteps, state.Save(inFlight), (Evaluation?)null);
+        var (step, before, last, isBeyond) = (doneSteps, state.Save(inFlight), (Evaluation?)null, false);
         try
         {
             await loop.RunAsync(doneSteps + 1, totalSteps, inFlight, Next, Finish, cancellationToken);
@@ -141,7 +143,7 @@ internal sealed class PpoSession : IDisposable
             // Nothing was learnt since the last whole step: its state, taken before this step's draws, is where the run goes on, and
             // a rollout that was in flight then is part of it.
             files?.Finish(); // it may be the one that is being written
-            if (group.Any(files?.HasCheckpoint(step) == false)) Save(step, before, beside: false);
+            if (group.Any(files is not null && files.Checkpoint(step) is null)) Save(step, before, beside: false);
             Say($"stopped after step {step}: {RunDirectory.LastGoodCheckpoint(folder)}; resume_from_checkpoint: true goes on from it");
             throw;
         }
@@ -150,13 +152,14 @@ internal sealed class PpoSession : IDisposable
             files?.Finish();
             throw new RunStoppedException($"stopped at step {step + 1}: {stopped.Message}; {RunDirectory.LastGoodCheckpoint(folder)}", stopped);
         }
+        files?.Finish();
+        if (isBeyond) (step, last) = GoBack(step, last!);
         if (last is null && evalPrompts.Count > 0)
         {
             Started(step, "evaluate");
             last = await evaluation.EvaluateAsync(cancellationToken);
         }
         Started(step, "save");
-        files?.Finish();
         files?.SaveFinal(step, state.Save(inFlight: null).State, SaveFinalModel);
         return Result(step, last);
 
@@ -194,14 +197,14 @@ internal sealed class PpoSession : IDisposable
             }
             freed.Bound();
             files?.Look();
-            if (options.MaxEvalKl is not { } limit || last is null || !group.Any(last.Kl > limit))
+            if (options.MaxEvalKl is { } limit && last is not null)
             {
-                if (IsEvery(options.SaveSteps, current)) Save(current, before, options.BackgroundSave);
-                return true;
+                isBeyond = group.Any(!(last.Kl <= limit)); // a KL that is no number is beyond any
+                if (isBeyond) return false; // no checkpoint of this step: a resumed run would go on from it, beyond the limit
+                within = (current, last);
             }
-            // No checkpoint of this step: a resumed run would go on from it, beyond the limit.
-            Say($"the run ends after step {current} of {totalSteps}: held-out samples are {last.Kl:0.##} nats from the reference, above max_eval_kl {limit}");
-            return false;
+            if (IsEvery(options.SaveSteps, current) || within?.Step == current) Save(current, before, options.BackgroundSave);
+            return true;
         }
     }
 
@@ -272,16 +275,33 @@ internal sealed class PpoSession : IDisposable
             {
                 models.SavePolicy(path, tokenizer);
                 models.SaveOptimizers(path);
-            });
+            }, within?.Step);
             return;
         }
         var copy = models.Snapshot(tokenizer);
         if (files is not null && beside)
         {
-            files.SaveBeside(step, snapshot, copy);
+            files.SaveBeside(step, snapshot, copy, within?.Step);
             return;
         }
-        using (copy) files?.Save(step, snapshot, copy.Save);
+        using (copy) files?.Save(step, snapshot, copy.Save, within?.Step);
+    }
+
+    /// <summary>Takes up the weights of the last evaluation within max_eval_kl; returns what the model is then, which is what it was where there is no such evaluation.</summary>
+    private (int Step, Evaluation? Evaluation) GoBack(int step, Evaluation beyond)
+    {
+        var path = group.FromLeader(within is { } kept ? files?.Checkpoint(kept.Step) : null);
+        var end = $"the run ends after step {step} of {totalSteps}: held-out samples are {beyond.Kl:0.##} nats from the reference, above max_eval_kl {options.MaxEvalKl}; ";
+        if (path is null)
+        {
+            Say(end + "there is no checkpoint of an evaluation within it, and the model stays as it is; set a lower eval_steps or learning_rate", isWarning: true);
+            return (step, beyond);
+        }
+        step = RunDirectory.GlobalStep(path);
+        Say($"{end}the model is that of step {step}, the last that was evaluated within it");
+        models.Load(path);
+        state.Load(RunDirectory.ReadState(path), path);
+        return (step, within?.Evaluation);
     }
 
     private void SaveFinalModel(string path)

@@ -39,8 +39,11 @@ internal sealed class RunFiles : IDisposable
     /// <summary>The KL of the last step that is logged: what a run says that has no step left; null before any.</summary>
     public double? LoggedKl => directory.Curve("objective/kl") is [.., var logged] ? logged.Value : null;
 
-    /// <summary>Whether there is a checkpoint of a step.</summary>
-    public bool HasCheckpoint(int step) => Directory.Exists(directory.CheckpointOf(step));
+    /// <summary>The checkpoint of a step; null where there is none.</summary>
+    public string? Checkpoint(int step) => directory.CheckpointOf(step) is var path && Directory.Exists(path) ? path : null;
+
+    /// <summary>The last step that was evaluated at a KL of at most limit and has a checkpoint; null where there is none.</summary>
+    public int? EvaluatedWithin(double limit) => directory.Curve("eval/kl").Where(point => point.Value <= limit && Checkpoint(point.Step) is not null).Select(point => (int?)point.Step).LastOrDefault();
 
     /// <summary>A logged step.</summary>
     public void Log(int step, IReadOnlyDictionary<string, double> metrics, SampleLine[] lines)
@@ -55,11 +58,11 @@ internal sealed class RunFiles : IDisposable
     /// <summary>Waits for the checkpoint that is being written.</summary>
     public void Finish() => checkpoints.Finish();
 
-    /// <summary>Writes a checkpoint.</summary>
-    public void Save(int step, RunSnapshot snapshot, Action<string> fill) => directory.SaveCheckpoint(step, snapshot.State, WithRollout(snapshot, fill), saveTotalLimit);
+    /// <summary>Writes a checkpoint; save_total_limit leaves the one of keptStep.</summary>
+    public void Save(int step, RunSnapshot snapshot, Action<string> fill, int? keptStep) => directory.SaveCheckpoint(step, snapshot.State, WithRollout(snapshot, fill), saveTotalLimit, keptStep);
 
     /// <summary>Writes a checkpoint while the run goes on, from a copy, which it takes over.</summary>
-    public void SaveBeside(int step, RunSnapshot snapshot, ModelSnapshot copy) => checkpoints.Begin(step, snapshot.State, copy, WithRollout(snapshot, copy.Save), saveTotalLimit);
+    public void SaveBeside(int step, RunSnapshot snapshot, ModelSnapshot copy, int? keptStep) => checkpoints.Begin(step, snapshot.State, copy, WithRollout(snapshot, copy.Save), saveTotalLimit, keptStep);
 
     /// <summary>Writes the final model.</summary>
     public void SaveFinal(int step, JsonObject state, Action<string> fill) => directory.SaveFinal(step, state, fill);

@@ -23,11 +23,12 @@ public sealed class BackgroundCheckpoints(RunDirectory directory, IPublisher<Not
     /// <param name="copy">What fill writes; disposed here.</param>
     /// <param name="fill">Called on another thread.</param>
     /// <param name="saveTotalLimit">Most checkpoints kept.</param>
-    public void Begin(int step, JsonObject state, IDisposable copy, Action<string> fill, int? saveTotalLimit)
+    /// <param name="keptStep">The step of one that is kept beside.</param>
+    public void Begin(int step, JsonObject state, IDisposable copy, Action<string> fill, int? saveTotalLimit, int? keptStep = null)
     {
         Finish();
         (this.step, this.copy) = (step, copy);
-        writing = Task.Run(directory.PrepareCheckpoint(step, state, fill, saveTotalLimit));
+        writing = Task.Run(directory.PrepareCheckpoint(step, state, fill, saveTotalLimit, keptStep));
     }
 
     /// <summary>Says what became of one that is no longer being written; for every step.</summary>
