@@ -28,7 +28,7 @@ try
 {
     CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
     var gold = new FilmReviewGold(File.ReadLines(Path.Combine(args[1], "gold-sentences.tsv")));
-    var words = new FilmReviewGold(Rows(Path.Combine(args[1], "train-pairs.jsonl")).SelectMany(row => new[] { $"{row["chosen"]}\t1", $"{row["rejected"]}\t0" }).Distinct());
+    var words = new FilmReviewGold(FilmReviewGold.SentencesOfPairs(Path.Combine(args[1], "train-pairs.jsonl")));
     using var judge = GramJudge.Load(args[0], ScalarType.BFloat16);
     Console.WriteLine("| samples | pairs | judge | words of the judge's half |");
     Console.WriteLine("| --- | --- | --- | --- |");

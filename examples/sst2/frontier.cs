@@ -8,7 +8,7 @@
 //
 //   dotnet run examples/sst2/frontier.cs -- FOLDER_OF_RUNS PREPARED_SST2 PICTURE.png
 //
-// Every run in the folder that was evaluated by gold and whose samples are there as NAME.jsonl, "initial" first. gold: share of samples that the gold classifier calls positive;
+// Every run in the folder that is done (result.json), was evaluated by gold and whose samples are there as NAME.jsonl, "initial" first, up to the model that it kept. gold: share of samples that the gold classifier calls positive;
 // distinct-2: different pairs of words among all, and words a review, of what the policy wrote of it, with their change from "initial";
 // perplexity: of samples under the initial model. A second table says where gold is missing: its score over quarters of the prompts, from the openings that gold likes least, and
 // over quarters of the samples, from the shortest.

@@ -6,11 +6,11 @@
 //
 //   dotnet run examples/sst2/weak-pairs.cs -- PREPARED_SST2 SAMPLES.jsonl
 //
-// SAMPLES.jsonl: what gram generate --n 4 wrote for judge-prompts.jsonl. Writes weak-pairs.jsonl into the folder, in turn
+// SAMPLES.jsonl: what gram generate --n 4 wrote for judge-prompts.jsonl. Writes weak-pairs.jsonl into the folder, shuffled:
 //   two samples of one prompt;
 //   two samples of any prompts, so that the judge sees how far openings go;
 //   two lines of 6 to 18 words put together from phrases of the half's sentences: more praise and blame than an untrained policy writes, which a trained one does;
-// as many of each as there are, where the teacher's log-odds are 1.5 apart at least.
+// where the teacher's log-odds are 1.5 apart at least; of the second and third kind as many as of the first.
 
 using System.Text.Encodings.Web;
 using System.Text.Json;
@@ -27,9 +27,9 @@ const double Margin = 1.5;
 try
 {
     var random = new Random(14);
-    string[] sentences = [.. Rows(Path.Combine(args[0], "train-pairs.jsonl")).SelectMany(row => new[] { $"{row["chosen"]}\t1", $"{row["rejected"]}\t0" }).Distinct()];
+    var sentences = FilmReviewGold.SentencesOfPairs(Path.Combine(args[0], "train-pairs.jsonl"));
     var teacher = new FilmReviewGold(sentences);
-    string[][] samples = [.. Rows(args[1]).Select(row => row["responses"]!.AsArray().Select(answer => $"{row["answer_prefix"]}{answer}".Split('\n')[0]).ToArray())];
+    string[][] samples = [.. Rows(args[1]).Select(row => Responses(row).Select(answer => $"{row["answer_prefix"]}{answer}".Split('\n')[0]).ToArray())];
     string[][] words = [.. sentences.Select(sentence => sentence.Split('\t')[0].Split(' ', StringSplitOptions.RemoveEmptyEntries))];
 
     var ofOnePrompt = samples.SelectMany(lines => lines.Chunk(2)).Where(two => two.Length == 2).Where(Apart).ToList();
@@ -65,10 +65,12 @@ try
         return string.Join(' ', line.Take(length));
     }
 }
-catch (Exception error) when (error is IOException or JsonException)
+catch (Exception error) when (error is IOException or JsonException or InvalidDataException)
 {
     Console.Error.WriteLine(error.Message);
     return 2;
 }
+
+JsonArray Responses(JsonNode row) => row["responses"]?.AsArray() ?? throw new InvalidDataException($"{args[1]}: a row has no responses; make them with gram generate --n 4");
 
 static IEnumerable<JsonNode> Rows(string path) => File.ReadLines(path).Where(line => line.Length > 0).Select(line => JsonNode.Parse(line)!);

@@ -324,8 +324,8 @@ public sealed partial record PpoOptions
     [ConfigurationKeyName("max_kl"), Description("KL against the reference (nats a response) that ends the run (default: none)"), Range(0.0, 1e6)]
     public double? MaxKl { get; init; }
 
-    /// <summary>KL in nats a response of samples on held-out prompts, at their own temperature: the first evaluation above it ends the run, which is done then, with the weights of the evaluation before.</summary>
-    [ConfigurationKeyName("max_eval_kl"), Description("KL of held-out samples (eval/kl, nats a response): the first evaluation above it ends the run, done, with the weights of the evaluation before (default: none)"), Range(0.0, 1e6)]
+    /// <summary>KL in nats a response of samples on held-out prompts, at their own temperature: the first evaluation above it ends the run, which is done then, with the weights of the evaluation before, where there is one. Evaluations within it are checkpoints.</summary>
+    [ConfigurationKeyName("max_eval_kl"), Description("KL of held-out samples (eval/kl, nats a response): the first evaluation above it ends the run, done, with the weights of the evaluation before; each within it is a checkpoint (default: none)"), Range(0.0, 1e6)]
     public double? MaxEvalKl { get; init; }
 
     /// <summary>Skipped optimiser steps in a row that end the run.</summary>
@@ -340,8 +340,8 @@ public sealed partial record PpoOptions
     [ConfigurationKeyName("eval_steps"), Description("PPO steps between evaluations on held-out prompts; 0: only at the end"), Range(0, int.MaxValue)]
     public int EvalSteps { get; init; }
 
-    /// <summary>PPO steps between checkpoints; 0: none.</summary>
-    [ConfigurationKeyName("save_steps"), Description("PPO steps between checkpoints; 0: none"), Range(0, int.MaxValue)]
+    /// <summary>PPO steps between checkpoints; 0: none but those of max_eval_kl.</summary>
+    [ConfigurationKeyName("save_steps"), Description("PPO steps between checkpoints; 0: none but those of max_eval_kl"), Range(0, int.MaxValue)]
     public int SaveSteps { get; init; }
 
     /// <summary>Checkpoints kept; null: all.</summary>

@@ -37,6 +37,7 @@ public sealed class PpoMemoryTests : IDisposable
         var options = test.Options();
         Of(options).Checkpoint.Should().Be(0, "without save_steps");
         Of(options with { SaveSteps = 1, BackgroundSave = false }).Checkpoint.Should().Be(0);
+        Of(options with { MaxEvalKl = 1 }).Checkpoint.Should().Be(Of(options with { SaveSteps = 1 }).Checkpoint, "evaluations within it are checkpoints");
         PpoMemory.Of(options with { SaveSteps = 1 }, longestPrompt: 5, heldOut: 6, judge: 0, ScalarType.Float32, META).Checkpoint.Should().Be(0, "a copy of what another device holds is in the machine's memory");
         Of(options with { ValueModel = ValueModelKind.Shared }).Should().Match<PpoMemory>(memory => memory.Value == 0 && memory.Moments == 8 * Parameters);
         Of(options with { Advantage = Advantage.Remax }).Should().Match<PpoMemory>(memory => memory.Value == 0 && memory.Gradients == (4 * Parameters) + (4 * 10 * 32));

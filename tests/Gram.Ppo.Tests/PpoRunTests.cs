@@ -308,6 +308,38 @@ public sealed class PpoRunTests
     }
 
     [Fact]
+    public async Task Run_CheckpointWithinTheLimitNotWritten_GoesBackToTheOneBefore()
+    {
+        using var test = new TestRun();
+        var kept = (await test.Run(BudgetOf(test, 0.2)).RunAsync()).Steps;
+        var options = BudgetOf(test, 0.2) with { OutputDir = test.Output("again") };
+        test.OnStep = step =>
+        {
+            if (step.Step == kept) File.WriteAllText(Path.Combine(test.Output("again"), $"checkpoint-{kept}"), "in the way");
+        };
+
+        var result = await test.Run(options).RunAsync();
+
+        test.Notices.Should().Contain(notice => notice.IsWarning && notice.Text.StartsWith($"the checkpoint of step {kept} was not written", StringComparison.Ordinal));
+        result.Steps.Should().Be(kept - 2).And.BePositive();
+    }
+
+    [Fact]
+    public async Task Run_ResumedWithALowerLimitAndNoStepLeft_GoesBackToo()
+    {
+        using var test = new TestRun();
+        var once = await test.Run(BudgetOf(test, 0.2)).RunAsync();
+        var options = BudgetOf(test, 0.2) with { OutputDir = test.Output("again"), MaxSteps = once.Steps + 2, SaveTotalLimit = null };
+        var beyond = await test.Run(options with { MaxEvalKl = null }).RunAsync();
+
+        var again = await test.Run(options with { ResumeFromCheckpoint = "true" }).RunAsync();
+
+        beyond.Steps.Should().Be(once.Steps + 2);
+        again.Should().BeEquivalentTo(once, result => result.Excluding(value => value.Seconds).Excluding(value => value.Model));
+        Weights(again.Model).Should().Equal(Weights(once.Model));
+    }
+
+    [Fact]
     public async Task Run_FirstEvaluationAboveTheLimit_WarnsAndKeepsWhatItHas()
     {
         using var test = new TestRun();

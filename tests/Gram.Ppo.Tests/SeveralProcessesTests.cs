@@ -122,14 +122,22 @@ public sealed class SeveralProcessesTests
     {
         using var test = new TestRun();
 
-        await RunAsync(test, Options(test, "run") with { MaxSteps = 40, EvalSteps = 1, LearningRate = 2e-3, MaxEvalKl = 0.2 }, 2);
+        var options = Options(test, "run") with { MaxSteps = 40, EvalSteps = 1, LearningRate = 2e-3, MaxEvalKl = 0.2 };
+
+        await RunAsync(test, options, 2);
 
         var last = test.Steps[^1];
+        test.Steps.SkipLast(1).Should().NotBeEmpty().And.OnlyContain(step => step.Metrics["eval/kl"] <= 0.2);
         last.Metrics["eval/kl"].Should().BeGreaterThan(0.2);
         last.Step.Should().BeLessThan(40);
         var (model, before) = (test.Output("run"), Path.Combine(test.Output("run"), $"checkpoint-{last.Step - 1}"));
         RunDirectory.GlobalStep(model).Should().Be(last.Step - 1);
         File.ReadAllBytes(Path.Combine(model, "model.safetensors")).Should().Equal(File.ReadAllBytes(Path.Combine(before, "model.safetensors")));
+
+        // Resumed, its first evaluation is the one beyond: what it goes back to is only in its log.
+        await RunAsync(test, options with { ResumeFromCheckpoint = "true" }, 2);
+        test.Steps[^1].Step.Should().Be(last.Step);
+        RunDirectory.GlobalStep(model).Should().Be(last.Step - 1);
     }
 
     [Theory]

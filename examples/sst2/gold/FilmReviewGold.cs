@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Gram.Ppo;
 using Gram.Reward.Data;
@@ -36,6 +37,13 @@ public sealed partial class FilmReviewGold : IGoldMeasure
         var good = sentences.Count(sentence => sentence.IsPositive);
         prior = Math.Log((double)good / (sentences.Count - good));
     }
+
+    /// <summary>The sentences of a file of pairs, as the constructor takes them.</summary>
+    public static string[] SentencesOfPairs(string path) =>
+    [
+        .. File.ReadLines(path).Where(line => line.Length > 0).Select(line => JsonNode.Parse(line)!)
+            .SelectMany(row => new[] { $"{row["chosen"]}\t1", $"{row["rejected"]}\t0" }).Distinct(),
+    ];
 
     /// <inheritdoc/>
     public double Score(Prompt prompt, string response) => IsPositive(response) ? 1 : 0;

@@ -44,7 +44,7 @@ internal static class PpoPage
     /// <param name="result">What it came to; null where it was stopped.</param>
     public static IEnumerable<XElement?> Sections(string folder, RunLog log, PpoResult? result)
     {
-        var samples = Samples(Path.Combine(folder, "samples.jsonl"));
+        var samples = Samples(Path.Combine(folder, "samples.jsonl"), result?.Steps ?? int.MaxValue);
         yield return Html.Section("Results", Html.Table("results", [], result is null ? log.Lasts(Measures) : Results(result)));
         yield return log.Curves(Pictures);
         yield return result is not { Examples.Count: > 0 } ? null : Html.Section("Before and after", Html.Table("examples", ["prompt", "initial policy", "trained policy"], result.Examples.Select(example => new[] { example.Question, example.Before, example.After })));
@@ -69,8 +69,8 @@ internal static class PpoPage
         yield return ["seconds (of the last process)", Html.Number(Math.Round(result.Seconds, 1))];
     }
 
-    /// <summary>The last lines of samples.jsonl; none where the run was stopped before its first step.</summary>
-    private static IReadOnlyList<JsonObject> Samples(string file) => File.Exists(file) ? [.. File.ReadLines(file).TakeLast(LastSamples).Select(line => JsonNode.Parse(line)!.AsObject())] : [];
+    /// <summary>The last lines of samples.jsonl up to the step that the model is of; none where the run was stopped before its first step.</summary>
+    private static IReadOnlyList<JsonObject> Samples(string file, int step) => File.Exists(file) ? [.. File.ReadLines(file).Select(line => JsonNode.Parse(line)!.AsObject()).Where(row => (int)row["step"]! <= step).TakeLast(LastSamples)] : [];
 
     private static string[] Sample(JsonObject row) =>
     [

@@ -75,7 +75,7 @@ internal sealed record RunFolder(
         var (log, result) = (RunDirectory.Logged(path), ReadResult(path));
         var finished = RunDirectory.HoldsRun(path) ? RunDirectory.IsFinished(path) : result is not null;
         var state = finished ? RunState.Finished : RunDirectory.LatestCheckpoint(path) is not null ? RunState.Resumable : RunState.Stopped;
-        int? steps = log.Count > 0 ? (int?)log[^1]["step"] : RunDirectory.LatestCheckpoint(path) is { } checkpoint ? RunDirectory.GlobalStep(checkpoint) : null;
+        int? steps = finished && result?["steps"] is { } made ? (int)made : log.Count > 0 ? (int?)log[^1]["step"] : RunDirectory.LatestCheckpoint(path) is { } checkpoint ? RunDirectory.GlobalStep(checkpoint) : null;
         return new(path, CommandOf(config.Keys), LastWrite(path), state, steps, config, finished && result is not null ? RunMetric.Of(result) : RunMetric.OfLog(log));
     }
 

@@ -49,7 +49,6 @@ internal sealed class PpoSession : IDisposable
     private readonly int padToken, totalSteps, doneSteps;
     private readonly Stopwatch clock = Stopwatch.StartNew();
     private double lastKl, stepSeconds;
-    private (int Step, Evaluation? Evaluation)? within; // the last that max_eval_kl allowed; a resumed run's leading process knows its step alone
 
     /// <param name="run">What the run is given.</param>
     /// <param name="options">Its settings, checked, with the number of its processes.</param>
@@ -105,7 +104,6 @@ internal sealed class PpoSession : IDisposable
             group.Any(false); // all have read the checkpoint
             if (group.Leads()) files = new RunFiles(options, checkpoint, run.ConfigYaml, events.Notices);
             lastKl = files?.LoggedKl ?? 0;
-            if (options.MaxEvalKl is { } limit && files?.EvaluatedWithin(limit) is { } evaluated) within = (evaluated, null);
         }
         catch
         {
@@ -133,7 +131,7 @@ internal sealed class PpoSession : IDisposable
             learner,
             options.AsyncSteps,
             Started);
-        var (step, before, last, isBeyond) = (doneSteps, state.Save(inFlight), (Evaluation?)null, false);
+        var (step, before, last) = (doneSteps, state.Save(inFlight), (Evaluation?)null);
         try
         {
             await loop.RunAsync(doneSteps + 1, totalSteps, inFlight, Next, Finish, cancellationToken);
@@ -143,7 +141,7 @@ internal sealed class PpoSession : IDisposable
             // Nothing was learnt since the last whole step: its state, taken before this step's draws, is where the run goes on, and
             // a rollout that was in flight then is part of it.
             files?.Finish(); // it may be the one that is being written
-            if (group.Any(files is not null && files.Checkpoint(step) is null)) Save(step, before, beside: false);
+            if (group.Any(files?.HasCheckpoint(step) == false)) Save(step, before, beside: false);
             Say($"stopped after step {step}: {RunDirectory.LastGoodCheckpoint(folder)}; resume_from_checkpoint: true goes on from it");
             throw;
         }
@@ -153,12 +151,8 @@ internal sealed class PpoSession : IDisposable
             throw new RunStoppedException($"stopped at step {step + 1}: {stopped.Message}; {RunDirectory.LastGoodCheckpoint(folder)}", stopped);
         }
         files?.Finish();
-        if (isBeyond) (step, last) = GoBack(step, last!);
-        if (last is null && evalPrompts.Count > 0)
-        {
-            Started(step, "evaluate");
-            last = await evaluation.EvaluateAsync(cancellationToken);
-        }
+        last ??= await Evaluate(step, cancellationToken);
+        if (IsBeyond(last) && GoBack(step, last!.Kl) is { } kept) (step, last) = (kept, await Evaluate(kept, cancellationToken));
         Started(step, "save");
         files?.SaveFinal(step, state.Save(inFlight: null).State, SaveFinalModel);
         return Result(step, last);
@@ -173,12 +167,8 @@ internal sealed class PpoSession : IDisposable
         async Task<bool> Finish(StepDone done)
         {
             var current = done.Update.Experience.Scores.Rollout.Step;
-            last = null;
-            if (evalPrompts.Count > 0 && (current == totalSteps || IsEvery(options.EvalSteps, current)))
-            {
-                Started(current, "evaluate");
-                last = await evaluation.EvaluateAsync(CancellationToken.None);
-            }
+            last = current == totalSteps || IsEvery(options.EvalSteps, current) ? await Evaluate(current, CancellationToken.None) : null;
+            var isBeyond = IsBeyond(last); // no checkpoint then: a resumed run would go on from it
             RunStoppedException? stop = null;
             try
             {
@@ -192,19 +182,13 @@ internal sealed class PpoSession : IDisposable
             if (group.Any(stop is not null))
             {
                 // This step is whole, and is where the run goes on.
-                Save(current, before, beside: false);
+                if (!isBeyond) Save(current, before, beside: false);
                 throw new RunStoppedException($"stopped after step {current}: {stop?.Message}; {RunDirectory.LastGoodCheckpoint(folder)}", stop ?? new RunStoppedException());
             }
             freed.Bound();
             files?.Look();
-            if (options.MaxEvalKl is { } limit && last is not null)
-            {
-                isBeyond = group.Any(!(last.Kl <= limit)); // a KL that is no number is beyond any
-                if (isBeyond) return false; // no checkpoint of this step: a resumed run would go on from it, beyond the limit
-                within = (current, last);
-            }
-            if (IsEvery(options.SaveSteps, current) || within?.Step == current) Save(current, before, options.BackgroundSave);
-            return true;
+            if (!isBeyond && (IsEvery(options.SaveSteps, current) || (last is not null && options.MaxEvalKl is not null))) Save(current, before, options.BackgroundSave);
+            return !isBeyond;
         }
     }
 
@@ -214,6 +198,15 @@ internal sealed class PpoSession : IDisposable
         models?.Dispose(); // the constructor, too, disposes what it has made
         terms.Dispose();
     }
+
+    private async Task<Evaluation?> Evaluate(int step, CancellationToken cancellationToken)
+    {
+        if (evalPrompts.Count == 0) return null;
+        Started(step, "evaluate");
+        return await evaluation.EvaluateAsync(cancellationToken);
+    }
+
+    private bool IsBeyond(Evaluation? evaluated) => options.MaxEvalKl is { } limit && evaluated is not null && group.Any(evaluated.Kl > limit);
 
     private static bool IsEvery(int interval, int step) => interval > 0 && step % interval == 0;
 
@@ -275,33 +268,33 @@ internal sealed class PpoSession : IDisposable
             {
                 models.SavePolicy(path, tokenizer);
                 models.SaveOptimizers(path);
-            }, within?.Step);
+            });
             return;
         }
         var copy = models.Snapshot(tokenizer);
         if (files is not null && beside)
         {
-            files.SaveBeside(step, snapshot, copy, within?.Step);
+            files.SaveBeside(step, snapshot, copy);
             return;
         }
-        using (copy) files?.Save(step, snapshot, copy.Save, within?.Step);
+        using (copy) files?.Save(step, snapshot, copy.Save);
     }
 
-    /// <summary>Takes up the weights of the last evaluation within max_eval_kl; returns what the model is then, which is what it was where there is no such evaluation.</summary>
-    private (int Step, Evaluation? Evaluation) GoBack(int step, Evaluation beyond)
+    /// <summary>Takes up the weights of the last evaluation within max_eval_kl and returns its step; null where no checkpoint holds one, and the model stays as it is.</summary>
+    private int? GoBack(int step, double kl)
     {
-        var path = group.FromLeader(within is { } kept ? files?.Checkpoint(kept.Step) : null);
-        var end = $"the run ends after step {step} of {totalSteps}: held-out samples are {beyond.Kl:0.##} nats from the reference, above max_eval_kl {options.MaxEvalKl}; ";
+        var path = group.FromLeader(files?.CheckpointWithinBudget);
+        var end = $"the run ends after step {step} of {totalSteps}: held-out samples are {kl:0.##} nats from the reference, above max_eval_kl {options.MaxEvalKl}; ";
         if (path is null)
         {
             Say(end + "there is no checkpoint of an evaluation within it, and the model stays as it is; set a lower eval_steps or learning_rate", isWarning: true);
-            return (step, beyond);
+            return null;
         }
         step = RunDirectory.GlobalStep(path);
         Say($"{end}the model is that of step {step}, the last that was evaluated within it");
         models.Load(path);
         state.Load(RunDirectory.ReadState(path), path);
-        return (step, within?.Evaluation);
+        return step;
     }
 
     private void SaveFinalModel(string path)

@@ -12,6 +12,7 @@ internal sealed class RunFiles : IDisposable
     private readonly SampleFile samples;
     private readonly BackgroundCheckpoints checkpoints;
     private readonly int? saveTotalLimit;
+    private readonly double? maxEvalKl;
     private readonly double temperature;
 
     /// <summary>Opens the folder.</summary>
@@ -21,7 +22,7 @@ internal sealed class RunFiles : IDisposable
     /// <param name="notices">Told of checkpoints that could not be written.</param>
     public RunFiles(PpoOptions options, string? checkpoint, string? configYaml, IPublisher<Notice> notices)
     {
-        (saveTotalLimit, temperature) = (options.SaveTotalLimit, options.Temperature);
+        (saveTotalLimit, maxEvalKl, temperature) = (options.SaveTotalLimit, options.MaxEvalKl, options.Temperature);
         directory = RunDirectory.Open(options.OutputDir, checkpoint, options.OverwriteOutputDir || (options.Resumes && checkpoint is null), options.Start.Directory, options.Start.Adapter);
         try
         {
@@ -39,11 +40,14 @@ internal sealed class RunFiles : IDisposable
     /// <summary>The KL of the last step that is logged: what a run says that has no step left; null before any.</summary>
     public double? LoggedKl => directory.Curve("objective/kl") is [.., var logged] ? logged.Value : null;
 
-    /// <summary>The checkpoint of a step; null where there is none.</summary>
-    public string? Checkpoint(int step) => directory.CheckpointOf(step) is var path && Directory.Exists(path) ? path : null;
+    /// <summary>Whether there is a checkpoint of a step.</summary>
+    public bool HasCheckpoint(int step) => directory.HasCheckpoint(step);
 
-    /// <summary>The last step that was evaluated at a KL of at most limit and has a checkpoint; null where there is none.</summary>
-    public int? EvaluatedWithin(double limit) => directory.Curve("eval/kl").Where(point => point.Value <= limit && Checkpoint(point.Step) is not null).Select(point => (int?)point.Step).LastOrDefault();
+    /// <summary>The checkpoint of the last step that was evaluated within max_eval_kl; null where there is none.</summary>
+    public string? CheckpointWithinBudget => StepWithinBudget is { } step ? directory.CheckpointOf(step) : null;
+
+    // Of the checkpoints that are there: one that could not be written must not cost the one before it.
+    private int? StepWithinBudget => directory.Curve("eval/kl").Where(point => point.Value <= maxEvalKl && HasCheckpoint(point.Step)).Select(point => (int?)point.Step).LastOrDefault();
 
     /// <summary>A logged step.</summary>
     public void Log(int step, IReadOnlyDictionary<string, double> metrics, SampleLine[] lines)
@@ -58,11 +62,11 @@ internal sealed class RunFiles : IDisposable
     /// <summary>Waits for the checkpoint that is being written.</summary>
     public void Finish() => checkpoints.Finish();
 
-    /// <summary>Writes a checkpoint; save_total_limit leaves the one of keptStep.</summary>
-    public void Save(int step, RunSnapshot snapshot, Action<string> fill, int? keptStep) => directory.SaveCheckpoint(step, snapshot.State, WithRollout(snapshot, fill), saveTotalLimit, keptStep);
+    /// <summary>Writes a checkpoint; save_total_limit leaves the one within max_eval_kl.</summary>
+    public void Save(int step, RunSnapshot snapshot, Action<string> fill) => directory.SaveCheckpoint(step, snapshot.State, WithRollout(snapshot, fill), saveTotalLimit, StepWithinBudget);
 
     /// <summary>Writes a checkpoint while the run goes on, from a copy, which it takes over.</summary>
-    public void SaveBeside(int step, RunSnapshot snapshot, ModelSnapshot copy, int? keptStep) => checkpoints.Begin(step, snapshot.State, copy, WithRollout(snapshot, copy.Save), saveTotalLimit, keptStep);
+    public void SaveBeside(int step, RunSnapshot snapshot, ModelSnapshot copy) => checkpoints.Begin(step, snapshot.State, copy, WithRollout(snapshot, copy.Save), saveTotalLimit, StepWithinBudget);
 
     /// <summary>Writes the final model.</summary>
     public void SaveFinal(int step, JsonObject state, Action<string> fill) => directory.SaveFinal(step, state, fill);

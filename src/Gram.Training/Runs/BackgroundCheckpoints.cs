@@ -23,7 +23,7 @@ public sealed class BackgroundCheckpoints(RunDirectory directory, IPublisher<Not
     /// <param name="copy">What fill writes; disposed here.</param>
     /// <param name="fill">Called on another thread.</param>
     /// <param name="saveTotalLimit">Most checkpoints kept.</param>
-    /// <param name="keptStep">The step of one that is kept beside.</param>
+    /// <param name="keptStep">Step of a checkpoint that the limit does not delete.</param>
     public void Begin(int step, JsonObject state, IDisposable copy, Action<string> fill, int? saveTotalLimit, int? keptStep = null)
     {
         Finish();

@@ -125,6 +125,9 @@ public sealed class RunDirectory : IDisposable
     /// <summary>The checkpoint that was written after a step.</summary>
     public string CheckpointOf(int step) => System.IO.Path.Combine(Path, $"{CheckpointPrefix}{step}");
 
+    /// <summary>Whether the checkpoint of a step is there, whole.</summary>
+    public bool HasCheckpoint(int step) => File.Exists(System.IO.Path.Combine(CheckpointOf(step), StateFile));
+
     /// <summary>A metric's values so far, by step; those that are not finite are left out.</summary>
     public IReadOnlyList<(int Step, double Value)> Curve(string metric) =>
     [
