@@ -1,4 +1,6 @@
 using System.Text.Json.Serialization;
+using Gram.Ppo.Records;
+using static TorchSharp.torch;
 
 namespace Gram.Ppo.Events;
 
@@ -26,4 +28,24 @@ public sealed record SampleLine(
     [property: JsonPropertyName("marker")] bool Marker);
 
 /// <summary>Event: a few judged responses of a step. The run itself writes them to samples.jsonl.</summary>
-public sealed record SamplesLogged(int Step, IReadOnlyList<SampleLine> Samples);
+public sealed record SamplesLogged(int Step, IReadOnlyList<SampleLine> Samples)
+{
+    private const int PerStep = 4;
+
+    /// <summary>A few of a step's responses, evenly over their lengths.</summary>
+    internal static SamplesLogged Of(Update update, int step)
+    {
+        var experience = update.Experience;
+        var judgement = experience.Judgement;
+        var rows = judgement.Rollout.Rows;
+        using var scope = NewDisposeScope();
+        var kl = experience.Kl.sum(1).cpu().data<float>().ToArray();
+        var count = Math.Min(PerStep, rows.Count);
+        return new(step,
+        [
+            .. Enumerable.Range(0, count).Select(i => i * rows.Count / count).Select(i => new SampleLine(
+                step, rows[i].Prompt.Question, judgement.Verdicts[i].Text, judgement.Verdicts[i].Reference, judgement.Verdicts[i].Score,
+                experience.Rewards[i], kl[i], rows[i].Response.Tokens.Length, rows[i].Response.Ended, judgement.Verdicts[i].Marker)),
+        ]);
+    }
+}

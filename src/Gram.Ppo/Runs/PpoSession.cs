@@ -21,7 +21,7 @@ namespace Gram.Ppo.Runs;
 /// <summary>One run while it lasts: models, stages, state and folder, put together from the options.</summary>
 internal sealed class PpoSession : IDisposable
 {
-    private const int SamplesLoggedPerStep = 4, Examples = 3;
+    private const int Examples = 3;
 
     private readonly PpoOptions options;
     private readonly PpoEvents events;
@@ -234,27 +234,10 @@ internal sealed class PpoSession : IDisposable
         var metrics = StepMetrics.Of(done.Update, done.Seconds, done.WallSeconds, evaluated);
         foreach (var notice in health.Check(step, metrics)) events.Notices.Publish(notice);
         if (!IsEvery(options.LoggingSteps, step) && evaluated is null && step != totalSteps) return;
-        var lines = SampleLines(done.Update, step);
-        files?.Log(step, metrics, lines);
+        var samples = SamplesLogged.Of(done.Update, step);
+        files?.Log(step, metrics, samples.Samples);
         events.Steps.Publish(new StepLogged("ppo", step, totalSteps, metrics) { StepsBefore = doneSteps, Elapsed = TimeSpan.FromSeconds(stepSeconds) });
-        events.Samples.Publish(new SamplesLogged(step, lines));
-    }
-
-    /// <summary>A few of a step's responses, evenly over their lengths.</summary>
-    private static SampleLine[] SampleLines(Update update, int step)
-    {
-        var experience = update.Experience;
-        var judgement = experience.Judgement;
-        var rows = judgement.Rollout.Rows;
-        using var scope = NewDisposeScope();
-        var kl = experience.Kl.sum(1).cpu().data<float>().ToArray();
-        var count = Math.Min(SamplesLoggedPerStep, rows.Count);
-        return
-        [
-            .. Enumerable.Range(0, count).Select(i => i * rows.Count / count).Select(i => new SampleLine(
-                step, rows[i].Prompt.Question, judgement.Verdicts[i].Text, judgement.Verdicts[i].Reference, judgement.Verdicts[i].Score,
-                experience.Rewards[i], kl[i], rows[i].Response.Tokens.Length, rows[i].Response.Ended, judgement.Verdicts[i].Marker))
-        ];
+        events.Samples.Publish(samples);
     }
 
     /// <summary>Saves a checkpoint: beside the run, or while it waits, then of one process without a copy.</summary>

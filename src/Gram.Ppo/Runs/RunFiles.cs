@@ -50,7 +50,7 @@ internal sealed class RunFiles : IDisposable
     private int? StepWithinBudget => directory.Curve("eval/kl").Where(point => point.Value <= maxEvalKl && HasCheckpoint(point.Step)).Select(point => (int?)point.Step).LastOrDefault();
 
     /// <summary>A logged step.</summary>
-    public void Log(int step, IReadOnlyDictionary<string, double> metrics, SampleLine[] lines)
+    public void Log(int step, IReadOnlyDictionary<string, double> metrics, IReadOnlyList<SampleLine> lines)
     {
         directory.Log(step, metrics);
         directory.Guard(() => samples.Write(lines));
