@@ -47,7 +47,7 @@ internal sealed class RunFiles : IDisposable
     public string? CheckpointWithinBudget => StepWithinBudget is { } step ? directory.CheckpointOf(step) : null;
 
     // Of the checkpoints that are there: one that could not be written must not cost the one before it.
-    private int? StepWithinBudget => directory.Curve("eval/kl").Where(point => point.Value <= maxEvalKl && HasCheckpoint(point.Step)).Select(point => (int?)point.Step).LastOrDefault();
+    private int? StepWithinBudget => maxEvalKl is null ? null : directory.Curve("eval/kl").Where(point => point.Value <= maxEvalKl && HasCheckpoint(point.Step)).Select(point => (int?)point.Step).LastOrDefault();
 
     /// <summary>A logged step.</summary>
     public void Log(int step, IReadOnlyDictionary<string, double> metrics, IReadOnlyList<SampleLine> lines)

@@ -23,7 +23,8 @@ public sealed class ReportTests : IDisposable
     {
         Log(new() { ["step"] = 1, ["objective/kl"] = 0, ["objective/scores"] = -0.25, ["eval/gold"] = 0.4, ["eval/gold_low"] = 0.3, ["eval/gold_high"] = 0.5, ["grad_norm"] = "NaN" },
             new() { ["step"] = 2, ["objective/kl"] = 1.75, ["objective/scores"] = 0.5, ["eval/gold"] = 0.9, ["eval/gold_low"] = 0.8, ["eval/gold_high"] = 1, ["grad_norm"] = 2.5 });
-        File.WriteAllText(folder.File("samples.jsonl"), """{"step":2,"prompt":"Why <b>?","response":"So \u0001 & so.","reference":"No.","score":0.75,"reward":1.5,"kl":2,"tokens":3,"ended":true,"marker":false}""" + "\n");
+        File.WriteAllText(folder.File("samples.jsonl"), """{"step":2,"prompt":"Why <b>?","response":"So \u0001 & so.","reference":"No.","score":0.75,"reward":1.5,"kl":2,"tokens":3,"ended":true,"marker":false}""" + "\n"
+            + """{"step":3,"prompt":"Of a step that was given up","response":"","reference":"","score":0.5,"reward":1,"kl":9,"tokens":1,"ended":true,"marker":false}""" + "\n");
 
         var page = Written(PpoPage.Sections(folder.Path, RunLog.Read(folder.Path), Ppo with { Examples = [new("How?", "Badly.", "Well <i>done</i>.")] }), "learning_rate: 1e-5\nkl_coef: 0.05\n", ("processor", "a small one"));
 

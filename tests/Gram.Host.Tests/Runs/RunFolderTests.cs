@@ -19,6 +19,7 @@ public sealed class RunFolderTests : IDisposable
         Run("ppo", "a", run =>
         {
             run.Log(1, new Dictionary<string, double> { ["objective/kl"] = 0.5 });
+            run.Log(2, new Dictionary<string, double> { ["objective/kl"] = 1 }); // beyond max_eval_kl: the model is the one of step 1
             run.SaveFinal(1, [], _ => { });
         }, """{"kl": 0.25, "steps": 1, "seconds": 2, "win_rate": {"judge": {"mean": 0.75, "low": 0.7, "high": 0.8}}, "model": "a"}""");
 
